@@ -1,0 +1,80 @@
+/* mspan.h - a run of pages with one purpose: objects of one size class, or manual memory.
+ *
+ * Place: pages makes and unmakes spans; a space gives them meaning. Go: mspan (mheap.go).
+ *
+ * Note [sweepgen]. h = the space's sweepgen, which grows by 2 at every collection:
+ *     s == h-2  needs sweeping             s == h+1  cached before this cycle began, needs sweeping
+ *     s == h-1  being swept                s == h+3  swept, then cached by a mutator
+ *     s == h    swept, ready to use
+ * Whoever moves s from h-2 to h-1 by compare-and-swap owns the span until he sets h.
+ *
+ * Note [inline marks]. Spans of 16..512-byte classes (always one page) keep the mark bits
+ * of the running cycle in their own last 128 bytes, so that marking needs no span record:
+ *     page + 8064  scans[63]   objects already scanned in this cycle (span marking)
+ *     page + 8127  owner       0 nobody, 1 one mark, 2 many
+ *     page + 8128  marks[63]   one cache line with ...
+ *     page + 8191  span class  (also in the arena's inline_class, which marking reads)
+ * Spans with references keep 128 bytes of pointer bitmap just below (page + 7936): bit i =
+ * word i of the page holds a reference. The 8-byte class has no inline marks; with references
+ * its bitmap takes the last 128 bytes of the page.                                     */
+#ifndef GH_ALLOC_PAGES_MSPAN_H
+#define GH_ALLOC_PAGES_MSPAN_H
+
+#include "alloc/base/config.h"
+#include "alloc/base/type.h"
+
+#include <stdatomic.h>
+
+enum mspan_state {
+    MSPAN_DEAD,
+    MSPAN_IN_USE, /* objects */
+    MSPAN_MANUAL, /* stacks, work buffers */
+};
+
+enum {
+    INLINE_SCANS_OFF = GH_PAGE - 128,
+    INLINE_OWNER_OFF = GH_PAGE - 65,
+    INLINE_MARKS_OFF = GH_PAGE - 64,
+    INLINE_CLASS_OFF = GH_PAGE - 1,
+    INLINE_MARK_BYTES = 63,
+    SPAN_BITMAP_BYTES = GH_PAGE / GH_WORD / 8, /* 128 */
+};
+
+struct mspan {
+    /* immutable while in use; set by pages */
+    uintptr_t base;
+    uint32_t npages;
+    bool needzero;             /* the memory may hold old data */
+    _Atomic(uint8_t) state;    /* enum mspan_state; stored last (release), so that a reader who
+                                  found the span by address sees the fields below */
+
+    /* immutable while in use; set by the space */
+    uint8_t span_class;        /* class << 1 | noscan */
+    bool inline_marks;         /* Note [inline marks] */
+    uint32_t nelems;
+    uint32_t div_magic;        /* ceil(2^32 / elemsize): index = offset * magic >> 32; 0 if large */
+    size_t elemsize;           /* bytes of a slot; large: npages * GH_PAGE */
+    uintptr_t limit;           /* base + nelems * elemsize */
+    const struct gh_type *large_type; /* large objects with references; atomic not needed: set
+                                         before the object is published */
+
+    /* owner: the mutator that caches the span, or who sweeps it */
+    uint32_t freeindex;        /* slots below are allocated or not free in alloc_bits */
+    uint32_t alloc_count;      /* slots handed out and accounted */
+    uint64_t *alloc_bits;      /* slot i was alive at the last sweep */
+    uint64_t *mark_bits;       /* marks of this cycle (spans without inline marks), atomic
+                                  while marking; swapped into alloc_bits by the sweep */
+    /* atomic; see Note [sweepgen] */
+    _Atomic(uint32_t) sweepgen;
+
+    /* PAGES lock: index in pages->all_spans */
+    uint32_t all_index;
+
+    /* guarded by the owner of the list it is on (stack pools, work buffers) */
+    struct mspan *next, *prev;
+    uint32_t manual_inuse;     /* stacks: how many pieces are handed out */
+    void *manual_free;         /* stacks: free pieces of this span */
+    uint8_t stack_order;
+};
+
+#endif

@@ -1,0 +1,134 @@
+/* gospace.h - Go's object space: mcache, mcentral, sweeping, over the page heap.
+ *
+ * Hands out runs and owns the objects' mark and allocation bits. Decides nothing: when to
+ * collect, to poll or to sample is the business of the slow path in gc/. Refilling *returns*
+ * what it took; the caller feeds the pacer.
+ *
+ * Contexts: "owner" = the thread of the mutator whose mcache is passed, running; "_stw" = the
+ * world is stopped. Nothing here is a safepoint. NULL / false = the OS refused memory. */
+#ifndef GH_ALLOC_SPACES_GO_GOSPACE_H
+#define GH_ALLOC_SPACES_GO_GOSPACE_H
+
+#include "alloc/base/run.h"
+#include "alloc/pages/pages.h"
+#include "alloc/spaces/go/gcbits.h"
+#include "alloc/spaces/go/mcentral.h"
+#include "alloc/spaces/go/sizeclass.h"
+
+/* Counts of objects, ever. Each instance has one writer; everybody may read. */
+struct alloc_counts {
+    /* atomic, relaxed, single writer: statistics; exact once the writer is stopped */
+    _Atomic(uint64_t) small_allocs[GH_CLASSES]; /* [0] unused */
+    _Atomic(uint64_t) small_frees[GH_CLASSES];
+    _Atomic(uint64_t) large_allocs, large_alloc_bytes;
+    _Atomic(uint64_t) large_frees, large_free_bytes;
+    _Atomic(uint64_t) tiny_allocs; /* objects packed into tiny blocks */
+    _Atomic(uint64_t) swept_spans, swept_pages;
+};
+
+/* What one mutator caches (Go: mcache). Owner: its mutator; the collector when stopped. */
+struct mcache {
+    struct gh_run *runs;                    /* [GH_SPAN_CLASSES]: the mutator's public part */
+    struct mspan *alloc[GH_SPAN_CLASSES];   /* span of each run; NULL if none */
+    struct pages_local local;
+    struct alloc_counts counts;
+    struct mcache *next; /* list in gospace; guarded by its lock */
+};
+
+struct gospace {
+    /* immutable after open */
+    struct pages *pages;
+
+    struct mcentral central[GH_SPAN_CLASSES];
+    struct gcbits_arenas bits;
+
+    /* world-stopped only for writing; atomic because sweepers read it */
+    _Atomic(uint32_t) sweepgen; /* mspan.h, Note [sweepgen] */
+
+    /* atomic: sweeping of the present generation */
+    _Atomic(uint32_t) sweep_cursor;   /* next index in `sweep_list` for background sweeping */
+    _Atomic(uint32_t) sweepers;       /* how many are between claim and done; bit 31 = drained */
+    _Atomic(uint64_t) pages_to_sweep; /* IN_USE pages at the start of the sweep, for statistics */
+    _Atomic(uint64_t) pages_swept;
+
+    /* guarded by lock (SWEEP) */
+    struct lock lock;
+    struct mcache *caches;
+    struct alloc_counts retired;      /* of detached mutators */
+    struct alloc_counts background;   /* of sweeping outside any mutator; guarded by lock too */
+};
+
+/* What a refill took, for the caller's accounts. */
+struct refill {
+    size_t live_bytes; /* add to heapLive: the free slots of a newly cached span, in bytes */
+};
+
+bool gospace_open(struct gospace *g, struct pages *p, struct gh_error *err);
+void gospace_close(struct gospace *g);
+
+void gospace_attach(struct gospace *g, struct mcache *c, struct gh_run *runs);
+/* Owner: flushes, merges counts, leaves the list. */
+void gospace_detach(struct gospace *g, struct mcache *c);
+
+/* Derive the fields of a type below its banner from those above; throws on a bad description
+ * (size 0, reference bits beyond ptr_bytes, ptr_bytes > size). */
+void gospace_derive_type(struct gh_type *t);
+
+/* Owner: the run of `span_class` (small) is used up: account it, and find the next run in the
+ * same span. True if runs[span_class] now has at least one slot. Cheap; does not touch heapLive.
+ * `mask` is what the pointer bitmap of the new run is filled with (0 for noscan and header
+ * classes); the run remembers it. */
+bool gospace_next_run(struct gospace *g, struct mcache *c, unsigned span_class, uint64_t mask);
+/* Owner: the span is used up as well: put it back, cache another one (partial swept, partial
+ * unswept, full unswept, fresh pages) and set up its first run. */
+bool gospace_refill(struct gospace *g, struct mcache *c, unsigned span_class, uint64_t mask,
+                    struct refill *out);
+/* Owner: a large object of `bytes`; `type` is kept for marking (NULL = no references). Zeroed. */
+void *gospace_alloc_large(struct gospace *g, struct mcache *c, size_t bytes,
+                          const struct gh_type *type, struct refill *out);
+/* Owner: write the pointer bits of the slot at `p` (BITS layout, elemsize = slot_bytes). */
+void gospace_write_bits(uintptr_t p, size_t slot_bytes, uint64_t mask);
+
+/* Owner or _stw: give back what is left of every run and uncache every span. Afterwards all runs are
+ * empty, and alloc_count, freeindex and the counts are exact. */
+void gospace_flush(struct gospace *g, struct mcache *c);
+
+/* --- the collector's side --- */
+
+/* _stw, all caches flushed, all spans swept: forget old marks, ready for marking. */
+void gospace_start_mark_stw(struct gospace *g);
+/* _stw, marking is complete: sweepgen += 2; every span now needs sweeping. */
+void gospace_start_sweep_stw(struct gospace *g);
+/* Sweep one span that needs it, from anywhere. Returns its pages, or SIZE_MAX when there is
+ * none left to claim. Thread without mcache. */
+size_t gospace_sweep_one(struct gospace *g);
+/* Sweep what is left and wait for sweepers still at work. Caller may be any one thread. */
+void gospace_finish_sweep(struct gospace *g);
+bool gospace_sweep_done(const struct gospace *g);
+
+/* Sum of all counts; exact when the world is stopped and caches are flushed. */
+void gospace_sum_counts(struct gospace *g, struct alloc_counts *out);
+
+/* _stw, flushed: walk every span and check every bit and counter against each other (bits
+ * beyond nelems zero, popcount = alloc_count, sweepgen legal, span in exactly one set, inline
+ * class right, ...); throws at the first contradiction. Returns spans walked. */
+size_t gospace_verify_stw(struct gospace *g);
+
+/* Where an address lies in the heap: span, slot. Works for interior addresses. */
+struct object_ref {
+    struct mspan *span;
+    uint32_t index;
+    uintptr_t base; /* first byte of the slot, header included */
+};
+bool gospace_find_object(const struct gospace *g, uintptr_t addr, struct object_ref *out);
+bool gospace_is_free(const struct mspan *s, uint32_t index);
+
+/* Index of the slot in a span of objects; offset < npages * GH_PAGE. */
+GH_INLINE uint32_t
+mspan_index_of(const struct mspan *s, uintptr_t addr)
+{
+    /* div_magic = 0 for large spans gives 0 */
+    return (uint32_t)(((uint64_t)(addr - s->base) * s->div_magic) >> 32);
+}
+
+#endif

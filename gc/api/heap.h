@@ -1,0 +1,71 @@
+/* heap.h - a heap: one space and one collector, opened from a config, closed at the end. An
+ * explicit object, never a global. Everything else of the public interface hangs on it. */
+#ifndef GH_GC_API_HEAP_H
+#define GH_GC_API_HEAP_H
+
+#include "alloc/base/error.h"
+#include "alloc/base/type.h"
+#include "gc/api/memstats.h"
+#include "gc/api/mutator.h"
+#include "gc/api/observer.h"
+
+GH_EXTERN_C_BEGIN
+
+enum { GH_GOGC_OFF = -1, GH_PROCS_MAX = 1024, GH_OBSERVERS_MAX = 8 };
+
+struct gh_config {
+    int gogc;              /* percent, >= 0, or GH_GOGC_OFF; default 100 */
+    int procs;             /* GOMAXPROCS: 1..GH_PROCS_MAX; 0 = what the machine offers */
+    const char *collector; /* "stw"; NULL = default */
+    bool verify;           /* walk and check the whole heap after every collection */
+    bool madv_free;        /* release memory by MADV_FREE instead of MADV_DONTNEED */
+    bool shrink_stacks;    /* default true; GODEBUG=gcshrinkstackoff=1 clears it */
+    bool background;       /* default true: background sweeper, scavenger, 2-minute trigger */
+};
+
+GH_API void gh_config_init(struct gh_config *c);
+
+/* NULL and a filled `err` if the config is wrong or the OS refuses. */
+GH_API struct gh_heap *gh_heap_open(const struct gh_config *c, struct gh_error *err);
+/* Every mutator must have detached. */
+GH_API void gh_heap_close(struct gh_heap *heap);
+
+/* The names of the collectors, NULL-terminated. */
+GH_API const char *const *gh_collectors(void);
+
+/* Add an observer before the first mutator attaches; false if there are too many. */
+GH_API bool gh_observe(struct gh_heap *heap, const struct gh_observer *o);
+
+/* Describe a type. `ptr_mask` holds ceil(ptr_bytes / 64) words and must outlive the heap; `name`
+ * too. The returned type lives as long as the heap. Throws on a contradictory description. */
+GH_API const struct gh_type *gh_type_new(struct gh_heap *heap, const char *name, size_t size,
+                                         size_t ptr_bytes, const uint64_t *ptr_mask);
+/* One bit of a pointer mask for types of up to 64 words: GH_PTR(struct node, left). */
+#define GH_PTR(type, field) (UINT64_C(1) << (offsetof(type, field) / 8))
+/* The same with the mask by value, for types of up to 64 words; ptr_bytes is derived. */
+GH_API const struct gh_type *gh_type_small(struct gh_heap *heap, const char *name, size_t size,
+                                           uint64_t ptr_mask);
+
+/* Register `n` global root slots, all references or NULL; they are scanned at each collection
+ * until removed by the same address. Not to be called by a thread inside gh_blocked_enter. */
+GH_API void gh_roots_add(struct gh_heap *heap, void **slots, size_t n);
+GH_API void gh_roots_remove(struct gh_heap *heap, void **slots);
+
+/* runtime.GC(): a full collection, sweep included. Safepoint. */
+GH_API void gh_gc(struct gh_mutator *m);
+/* debug.SetGCPercent: returns the old value; negative turns collection off. Safepoint. */
+GH_API int gh_set_gogc(struct gh_mutator *m, int percent);
+GH_API int gh_gogc(const struct gh_heap *heap);
+GH_API int gh_procs(const struct gh_heap *heap);
+/* debug.FreeOSMemory: collect, then return everything free to the OS. Safepoint. */
+GH_API void gh_free_os_memory(struct gh_mutator *m);
+
+/* Walk and check the whole heap now; throws at the first contradiction. Safepoint. Returns how
+ * many objects were walked. */
+GH_API size_t gh_verify(struct gh_mutator *m);
+
+/* Monotonic ns since the heap was opened. */
+GH_API int64_t gh_heap_now(const struct gh_heap *heap);
+
+GH_EXTERN_C_END
+#endif
