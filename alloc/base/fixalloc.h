@@ -8,8 +8,8 @@
 struct fixalloc {
     struct os_account *account;
     enum os_kind kind;
-    size_t size;      /* of one record, rounded up to 8 */
-    size_t chunk;     /* bytes taken from the OS at a time: 16 KiB rounded down to records */
+    size_t size;      /* of one record, rounded up to 8; at most 16 KiB - 8 */
+    size_t chunk;     /* bytes of records in a chunk; 16 KiB are taken from the OS at a time */
     void *free_list;
     char *fresh, *fresh_end;
     void *chunks;     /* list of chunks, for finish */

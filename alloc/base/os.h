@@ -7,8 +7,8 @@
  *   Prepared may be used after os_used; the OS may hold no memory for it
  *   Ready    may be touched
  *
- *   os_reserve N->R   os_map R->P   os_used P->Rd   os_unused Rd->P   os_fault Rd,P->R
- *   os_alloc N->Rd    os_free any->N
+ *   os_reserve N->R   os_map R->P   os_used P->Rd   os_unused Rd->P   os_fault Rd->R
+ *   os_alloc N->Rd    os_free Rd->N   os_release any->N
  *
  * Every transition is booked, in bytes, so that the report can be checked against the
  * kernel's view. Failure (ENOMEM and friends) is returned, never fatal: the lowest caller
@@ -59,7 +59,8 @@ void os_used(struct os_account *a, void *p, size_t bytes);
 /* Ready -> Prepared: the contents are lost. Returns false (and books nothing) if the OS
  * kept the memory. */
 bool os_unused(struct os_account *a, void *p, size_t bytes);
-void os_fault(struct os_account *a, void *p, size_t bytes, enum os_kind kind);
+/* Ready -> Reserved: touching it faults from now on. False (and nothing booked) if refused. */
+bool os_fault(struct os_account *a, void *p, size_t bytes, enum os_kind kind);
 void *os_alloc(struct os_account *a, size_t bytes, enum os_kind kind, const char *name);
 /* Ready -> None. */
 void os_free(struct os_account *a, void *p, size_t bytes, enum os_kind kind);

@@ -6,11 +6,15 @@
 #include "alloc/base/lock.h"
 #include "alloc/base/os.h"
 
+struct persistent_piece; /* one piece of OS memory: persistent.c */
+
 struct persistent {
-    struct os_account *account;
+    struct os_account *account; /* immutable */
     struct lock lock;
-    char *next, *end;
-    void *chunks; /* list, for finish */
+    /* guarded by lock */
+    char *next, *end;                /* what is left of the newest chunk */
+    struct persistent_piece *chunks; /* newest first; for finish */
+    struct persistent_piece *large;  /* requests with memory of their own; for finish */
 };
 
 void persistent_init(struct persistent *p, struct os_account *a);

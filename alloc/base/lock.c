@@ -1,0 +1,178 @@
+/* lock.c - ranked mutexes and conditions over pthreads (lock.h).
+ *
+ * Debug builds keep a stack of the locks each thread holds and throw when one is taken whose
+ * rank is not above that of every lock held: two threads that take locks in rising order only
+ * cannot wait for each other in a circle. Go's counterpart: lockrank.go, the staticlockranking
+ * build. Contexts: any thread; not signal handlers. Does not order lock_try, which cannot wait.
+ */
+#include "alloc/base/lock.h"
+
+#include "alloc/base/check.h"
+
+#include <errno.h>
+#include <time.h>
+
+enum { LOCK_HELD_MAX = 16 };
+
+static const char *const lock_rank_names[LOCK_RANKS] = {
+#define LOCK_RANK(name) [LOCK_RANK_##name] = #name,
+#include "alloc/base/lock_ranks.def"
+#undef LOCK_RANK
+};
+
+/* Debug builds: what this thread holds, in the order of acquisition. */
+static _Thread_local struct {
+    const struct lock *locks[LOCK_HELD_MAX];
+    unsigned n;
+} lock_held;
+
+static void
+lock_check_rank(const struct lock *l)
+{
+    for (unsigned i = 0; i < lock_held.n; i++) {
+        const struct lock *h = lock_held.locks[i];
+        CHECK(h != l, "lock_acquire: %s is held already by this thread",
+              lock_rank_names[l->rank]);
+        CHECK(h->rank < l->rank, "lock_acquire: %s taken while holding %s",
+              lock_rank_names[l->rank], lock_rank_names[h->rank]);
+    }
+}
+
+static void
+lock_note_acquired(const struct lock *l)
+{
+    CHECK(lock_held.n < LOCK_HELD_MAX, "lock_acquire: %s: more than %d locks held",
+          lock_rank_names[l->rank], LOCK_HELD_MAX);
+    lock_held.locks[lock_held.n++] = l;
+}
+
+static void
+lock_note_released(const struct lock *l)
+{
+    unsigned i = lock_held.n;
+    while (i > 0 && lock_held.locks[i - 1] != l)
+        i--;
+    CHECK(i > 0, "lock_release: %s is not held by this thread", lock_rank_names[l->rank]);
+    for (; i < lock_held.n; i++)
+        lock_held.locks[i - 1] = lock_held.locks[i];
+    lock_held.n--;
+}
+
+void
+lock_init(struct lock *l, enum lock_rank rank)
+{
+    ASSERT((unsigned)rank < LOCK_RANKS, "lock_init: rank %u", (unsigned)rank);
+    int e = pthread_mutex_init(&l->mutex, NULL);
+    CHECK(e == 0, "lock_init: %s: error %d", lock_rank_names[rank], e);
+    l->rank = rank;
+}
+
+void
+lock_finish(struct lock *l)
+{
+    int e = pthread_mutex_destroy(&l->mutex);
+    CHECK(e == 0, "lock_finish: %s: error %d (still held?)", lock_rank_names[l->rank], e);
+}
+
+void
+lock_acquire(struct lock *l)
+{
+    if (GH_DEBUG)
+        lock_check_rank(l);
+    int e = pthread_mutex_lock(&l->mutex);
+    CHECK(e == 0, "lock_acquire: %s: error %d", lock_rank_names[l->rank], e);
+    if (GH_DEBUG)
+        lock_note_acquired(l);
+}
+
+bool
+lock_try(struct lock *l)
+{
+    int e = pthread_mutex_trylock(&l->mutex);
+    if (e == EBUSY)
+        return false;
+    CHECK(e == 0, "lock_try: %s: error %d", lock_rank_names[l->rank], e);
+    if (GH_DEBUG)
+        lock_note_acquired(l);
+    return true;
+}
+
+void
+lock_release(struct lock *l)
+{
+    if (GH_DEBUG)
+        lock_note_released(l);
+    int e = pthread_mutex_unlock(&l->mutex);
+    CHECK(e == 0, "lock_release: %s: error %d", lock_rank_names[l->rank], e);
+}
+
+bool
+lock_is_held(const struct lock *l)
+{
+    if (!GH_DEBUG)
+        return true;
+    for (unsigned i = 0; i < lock_held.n; i++) {
+        if (lock_held.locks[i] == l)
+            return true;
+    }
+    return false;
+}
+
+void
+cond_init(struct cond *c)
+{
+    pthread_condattr_t attr;
+    int e = pthread_condattr_init(&attr);
+    CHECK(e == 0, "cond_init: attributes: error %d", e);
+    /* deadlines must survive somebody setting the wall clock */
+    e = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    CHECK(e == 0, "cond_init: clock: error %d", e);
+    e = pthread_cond_init(&c->cond, &attr);
+    CHECK(e == 0, "cond_init: error %d", e);
+    pthread_condattr_destroy(&attr);
+}
+
+void
+cond_finish(struct cond *c)
+{
+    int e = pthread_cond_destroy(&c->cond);
+    CHECK(e == 0, "cond_finish: error %d", e);
+}
+
+/* The lock stays in the books of the thread that waits: it takes nothing else meanwhile. */
+void
+cond_wait(struct cond *c, struct lock *l)
+{
+    ASSERT(lock_is_held(l), "cond_wait: %s is not held", lock_rank_names[l->rank]);
+    int e = pthread_cond_wait(&c->cond, &l->mutex);
+    CHECK(e == 0, "cond_wait: %s: error %d", lock_rank_names[l->rank], e);
+}
+
+bool
+cond_wait_until(struct cond *c, struct lock *l, int64_t deadline_ns)
+{
+    enum { NS = 1000000000 };
+    struct timespec at = {.tv_sec = deadline_ns / NS, .tv_nsec = deadline_ns % NS};
+
+    ASSERT(lock_is_held(l), "cond_wait_until: %s is not held", lock_rank_names[l->rank]);
+    if (deadline_ns < 0)
+        at = (struct timespec){0};
+    int e = pthread_cond_timedwait(&c->cond, &l->mutex, &at);
+    CHECK(e == 0 || e == ETIMEDOUT, "cond_wait_until: %s: error %d", lock_rank_names[l->rank],
+          e);
+    return e == 0;
+}
+
+void
+cond_signal(struct cond *c)
+{
+    int e = pthread_cond_signal(&c->cond);
+    CHECK(e == 0, "cond_signal: error %d", e);
+}
+
+void
+cond_broadcast(struct cond *c)
+{
+    int e = pthread_cond_broadcast(&c->cond);
+    CHECK(e == 0, "cond_broadcast: error %d", e);
+}
