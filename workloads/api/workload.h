@@ -9,8 +9,9 @@
  *   run       the work; calls gh_parallel for its threads
  *   verify    check the result; report a checksum with gh_checksum
  *   teardown  release what setup took outside the heap; also after a failed setup
- * The report's timed section is what lies between gh_timer_begin and gh_timer_end (which may
- * be used more than once; the times add up), or the whole of `run` if they are not called. */
+ * The report's timed section is what lies between gh_timer_begin and gh_timer_end, in `run`
+ * (which may be used more than once; the times add up), or the whole of `run` if they are not
+ * called. */
 #ifndef GH_WORKLOADS_API_WORKLOAD_H
 #define GH_WORKLOADS_API_WORKLOAD_H
 
@@ -73,11 +74,12 @@ GH_API void *gh_job_state(const struct gh_job *job);
 
 /* Run fn(job, mutator, t, arg) for t in 0..n-1 on n mutators of their own, which start together,
  * and wait for all. n == 1 runs on the caller's mutator. Safepoint. False if a thread could
- * not be started (then none has run). */
+ * not be started (then none has run). A running timer stands still while they are started. */
 GH_API bool gh_parallel(struct gh_job *job, struct gh_mutator *m, int n,
                         void (*fn)(struct gh_job *job, struct gh_mutator *m, int t, void *arg),
                         void *arg, struct gh_error *err);
 
+/* Main mutator's thread; both are safepoints, for they read the heap's statistics. */
 GH_API void gh_timer_begin(struct gh_job *job);
 GH_API void gh_timer_end(struct gh_job *job);
 /* Time measured so far between begin and end, in seconds: wall, and CPU of the whole process. */

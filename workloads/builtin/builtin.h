@@ -1,0 +1,17 @@
+/* builtin.h - the built-in workloads, one file each, listed by workloads/registry.c. */
+#ifndef GH_WORKLOADS_BUILTIN_BUILTIN_H
+#define GH_WORKLOADS_BUILTIN_BUILTIN_H
+
+#include "workloads/api/workload.h"
+
+extern const struct gh_workload workload_binary_trees;
+extern const struct gh_workload workload_frag;
+extern const struct gh_workload workload_gcbench;
+extern const struct gh_workload workload_json;
+extern const struct gh_workload workload_large;
+extern const struct gh_workload workload_mark;
+extern const struct gh_workload workload_mb;
+extern const struct gh_workload workload_null;
+extern const struct gh_workload workload_sweep;
+
+#endif
