@@ -1,47 +1,167 @@
-# goheap: `make` builds build/release/goheap; `make check` runs everything. See README.md.
+# goheap. `make` builds build/release/goheap, `make check` tests everything, `make help` lists the
+# rest. BUILD picks the kind of build, CC the compiler (gcc or clang), CI=1 makes warnings errors.
+
+KINDS  := release debug torture asan ubsan tsan
 BUILD  ?= release
-B      := build/$(BUILD)
-CC     ?= gcc
+B      ?= build/$(BUILD)
+ifeq ($(origin CC),default)
+CC     := gcc
+endif
+PREFIX ?= /usr/local
+BINDIR = $(DESTDIR)$(PREFIX)/bin
+INCDIR = $(DESTDIR)$(PREFIX)/include/goheap
+PCDIR  = $(DESTDIR)$(PREFIX)/lib/pkgconfig
+EXDIR  = $(DESTDIR)$(PREFIX)/share/goheap/examples
 
-WARN := -Wall -Wextra -Wshadow -Wundef -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla
-WARN += $(if $(CI),-Werror)
-CFLAGS_release := -O2
-CFLAGS_debug   := -O1 -DGH_DEBUG=1
-CFLAGS_asan    := -O1 -DGH_DEBUG=1 -fsanitize=address
-CFLAGS_ubsan   := -O1 -DGH_DEBUG=1 -fsanitize=undefined -fno-sanitize-recover=all
-CFLAGS_tsan    := -O1 -DGH_DEBUG=1 -fsanitize=thread
-CFLAGS_torture := -O1 -DGH_DEBUG=1 -DGH_TORTURE=1
-CFLAGS_ALL := -std=gnu17 -D_GNU_SOURCE -I. -I$(B)/gen -g -fno-strict-aliasing -fno-omit-frame-pointer \
-              -fvisibility=hidden -fPIE -MMD -MP $(WARN) $(CFLAGS_$(BUILD)) $(CFLAGS)
-LDLIBS  := -lpthread -ldl -lm -ljansson
-LDFLAGS_ALL := -pie -rdynamic $(CFLAGS_$(BUILD)) $(LDFLAGS)
+ifeq ($(filter $(BUILD),$(KINDS)),)
+$(error BUILD=$(BUILD) is unknown: use one of $(KINDS))
+endif
 
-ALLOC_SRC := $(shell find alloc -name '*.c') $(B)/gen/sizeclass_table.c
-GC_SRC    := $(shell find gc -name '*.c')
-WORK_SRC  := $(shell find workloads -name '*.c' -not -path 'workloads/skeleton/*')
-PROF_SRC  := $(shell find profiles -name '*.c')
-CMD_SRC   := $(shell find cmd -name '*.c')
-OBJ = $(patsubst %.c,$(B)/%.o,$(patsubst $(B)/%,%,$(1)))
+# --- flags ---
 
-all: $(B)/goheap
+WARN := -Wall -Wextra -Wshadow -Wundef -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
+        -Wvla
+KIND_release := -O2
+KIND_debug   := -O1 -DGH_DEBUG=1
+KIND_torture := -O1 -DGH_DEBUG=1 -DGH_TORTURE=1
+KIND_asan    := -O1 -DGH_DEBUG=1 -fsanitize=address
+KIND_ubsan   := -O1 -DGH_DEBUG=1 -fsanitize=undefined -fno-sanitize-recover=all
+KIND_tsan    := -O1 -DGH_DEBUG=1 -fsanitize=thread
 
-$(B)/goheap: $(call OBJ,$(CMD_SRC) $(PROF_SRC) $(WORK_SRC) $(GC_SRC) $(ALLOC_SRC))
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LDLIBS)
+FLAGS := -std=gnu17 -D_GNU_SOURCE -I. -I$(B)/gen -g -fno-strict-aliasing \
+         -fno-omit-frame-pointer -fvisibility=hidden -fPIE $(WARN) $(KIND_$(BUILD)) $(CFLAGS)
+LINK  := -pie -rdynamic $(KIND_$(BUILD)) $(LDFLAGS)
+LIBS  := -lpthread -ldl -lm $(LDLIBS)
+COMPILE = $(CC) $(FLAGS) $(STRICT) $(if $(CI),-Werror) -MMD -MP -c -o $@ $<
+# Stricter where a narrowed size corrupts a heap; tests take a `state` they seldom use.
+$(B)/obj/alloc/% $(B)/obj/gc/%: STRICT := -Wconversion
+$(B)/obj/tests/%: STRICT := -Wno-unused-parameter
 
-$(B)/gen/sizeclasses: scripts/gen/sizeclasses.c
+# --- layers, lowest first; each is an archive, and tests link a layer and those below it ---
+
+LAYERS := base pages space gc workloads profiles cmd
+DIR_base      := alloc/base
+DIR_pages     := alloc/pages
+DIR_space     := alloc/spaces
+DIR_gc        := gc
+DIR_workloads := workloads
+DIR_profiles  := profiles
+DIR_cmd       := cmd
+BELOW_base      :=
+BELOW_pages     := base
+BELOW_space     := pages $(BELOW_pages)
+BELOW_gc        := space $(BELOW_space)
+BELOW_workloads := gc $(BELOW_gc)
+BELOW_profiles  := workloads $(BELOW_workloads)
+BELOW_cmd       := profiles $(BELOW_profiles)
+
+find_c = $(sort $(shell find $(1) -name '*.c' -not -path 'workloads/skeleton/*' 2>/dev/null))
+objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
+$(foreach l,$(LAYERS),$(eval OBJ_$(l) := $(call objects,$(call find_c,$(DIR_$(l))))))
+OBJ_space += $(B)/gen/sizeclass_table.o
+OBJ_all := $(foreach l,$(LAYERS),$(OBJ_$(l)))
+LIBS_workloads := -ljansson
+LIBS_profiles := -ljansson
+LIBS_cmd := -ljansson
+
+TEST_SRC := $(foreach l,$(LAYERS),$(sort $(wildcard tests/$(l)/test_*.c)))
+TESTS := $(patsubst %.c,$(B)/%,$(TEST_SRC))
+SUPPORT_SRC := $(foreach l,$(LAYERS),$(wildcard tests/$(l)/support*.c))
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all tests check check-quick unit demo bench-speed install uninstall format format-check \
+        structure clean help
+
+all: $(B)/goheap ## build the binary (the default)
+
+tests: $(TESTS) ## build the unit tests
+
+$(B)/goheap: $(OBJ_all) $(B)/flags
+	$(CC) $(LINK) -o $@ $(OBJ_all) -ljansson $(LIBS)
+
+# Objects depend on the flags they are compiled with, so that another CC or CFLAGS rebuilds.
+$(B)/flags: .FORCE
 	@mkdir -p $(@D)
-	$(CC) -std=gnu17 -O1 -Wall -Wextra -o $@ $<
+	@echo '$(CC) $(FLAGS) $(LINK)' | cmp -s - $@ || echo '$(CC) $(FLAGS) $(LINK)' > $@
+.FORCE:
+
+$(B)/obj/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(COMPILE)
+
+# The size classes are computed, not listed.
+$(B)/gen/sizeclasses: scripts/gen/sizeclasses.c $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -D_GNU_SOURCE -I. -O1 $(WARN) $(if $(CI),-Werror) -o $@ $<
 $(B)/gen/sizeclass_table.c: $(B)/gen/sizeclasses
-	$< > $@.tmp && mv $@.tmp $@
+	$< > $@
+$(B)/gen/sizeclass_table.o: $(B)/gen/sizeclass_table.c
+	$(COMPILE)
 
-$(B)/alloc/%.o $(B)/gc/%.o: CFLAGS_ALL += -Wconversion
-$(B)/gen/%.o: $(B)/gen/%.c
-	$(CC) $(CFLAGS_ALL) -c -o $@ $<
-$(B)/%.o: %.c
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -c -o $@ $<
+define LAYER_RULES
+$(B)/lib/$(1).a: $(OBJ_$(1))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	ar rcs $$@ $(filter-out %/cmd/main.o,$(OBJ_$(1)))
 
-clean:
+$(B)/tests/$(1)/%: $(B)/obj/tests/$(1)/%.o \
+        $(call objects,$(wildcard tests/$(1)/support*.c)) \
+        $(patsubst %,$(B)/lib/%.a,$(1) $(BELOW_$(1)))
+	@mkdir -p $$(@D)
+	$$(CC) $$(LINK) -o $$@ $$^ -lcmocka $$(LIBS_$(1)) $$(LIBS)
+endef
+$(foreach l,$(LAYERS),$(eval $(call LAYER_RULES,$(l))))
+
+# --- tests ---
+
+check: ## everything: all build kinds, unit tests, runs, structure (under 15 minutes)
+	@bash scripts/check
+
+check-quick: ## unit tests in one kind, structure, quick runs (under 90 seconds)
+	@bash scripts/check --quick
+
+unit: ## unit tests of one build kind: make unit BUILD=asan
+	@bash scripts/check --unit $(BUILD)
+
+structure: ## include rule, headers, fast path, format
+	@bash scripts/check --structure
+
+format-check: ## is the code formatted as .clang-format says?
+	@sh scripts/check-format
+
+format: ## format the code
+	@sh scripts/check-format --fix
+
+# --- use ---
+
+demo: all ## run two workloads and leave a report under results/local/
+	@sh scripts/demo $(B)/goheap
+
+bench-speed: all ## measure against a bare bump allocation and the peers
+	@scripts/bench-speed
+
+# What plug-ins need: the public headers and what these include.
+PUBLIC = $(shell $(CC) -D_GNU_SOURCE -I. -MM -x c gc/api/*.h workloads/api/*.h \
+           | tr ' \\' '\n\n' | grep '\.h$$' | sort -u)
+
+install: all ## install below PREFIX (default /usr/local), staged in DESTDIR
+	install -d $(BINDIR) $(PCDIR) $(EXDIR)
+	install -m 755 $(B)/goheap $(BINDIR)/goheap
+	set -e; for h in $(PUBLIC); do install -D -m 644 $$h $(INCDIR)/$$h; done
+	install -m 644 workloads/skeleton/* $(EXDIR)/
+	sed 's|@PREFIX@|$(PREFIX)|' scripts/goheap.pc.in > $(PCDIR)/goheap.pc
+	chmod 644 $(PCDIR)/goheap.pc
+
+uninstall: ## remove what install put there
+	rm -f $(BINDIR)/goheap $(PCDIR)/goheap.pc
+	rm -rf $(INCDIR) $(DESTDIR)$(PREFIX)/share/goheap
+
+clean: ## remove build/
 	rm -rf build
-.PHONY: all clean
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo '  BUILD=$(subst $() ,|,$(KINDS))  CC=gcc|clang  CI=1 (warnings are errors)'
+
+-include $(patsubst %.o,%.d,$(OBJ_all) $(call objects,$(TEST_SRC) $(SUPPORT_SRC)))
