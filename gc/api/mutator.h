@@ -111,7 +111,12 @@ gh_frame_scope_end(struct gh_frame_scope *s)
     GH_UNUSED __attribute__((cleanup(gh_frame_scope_end))) struct gh_frame_scope gh_frame_ = {  \
         (mutator), (n)};                                                                        \
     gh_frame_push((mutator), (n))
+/* Never `GH_SLOT(m, T, 0) = f(m);`: C may compute the slot's address before the call, and the
+ * stack may move in it. Take the result in a local first: `T *x = f(m); GH_SLOT(m, T, 0) = x;` */
 #define GH_SLOT(mutator, type, i) (((type **)(void *)(mutator)->fp)[i])
+/* Slot i of the frame below the innermost one, which has n slots: how a function that has pushed
+ * its frame reaches an argument that its caller keeps in a slot. */
+#define GH_OUTER_SLOT(mutator, type, n, i) (((type **)(void *)(mutator)->fp)[(n) + 1 + (i)])
 
 /* --- allocation --- */
 
