@@ -1,0 +1,9 @@
+/* collectors.h - the table of collectors. A row each; picked by name when a heap opens. */
+#ifndef GH_GC_COLLECTORS_COLLECTORS_H
+#define GH_GC_COLLECTORS_COLLECTORS_H
+
+#include "gc/core/heap.h"
+
+extern const struct collector collector_stw;
+
+#endif

@@ -1,0 +1,222 @@
+/* open.c - a heap opens and closes, and the public calls that concern it as a whole. */
+#include "gc/collectors/collectors.h"
+
+#include "alloc/base/bits.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct collector *const collectors[] = {&collector_stw};
+static const char *const collector_names[] = {"stw", NULL};
+
+const char *const *
+gh_collectors(void)
+{
+    return collector_names;
+}
+
+void
+gh_config_init(struct gh_config *c)
+{
+    *c = (struct gh_config){.gogc = 100, .shrink_stacks = true, .background = true};
+}
+
+static const struct collector *
+open_find_collector(const char *name)
+{
+    if (name == NULL)
+        return collectors[0];
+    for (size_t i = 0; i < sizeof collectors / sizeof *collectors; i++)
+        if (strcmp(collectors[i]->name, name) == 0)
+            return collectors[i];
+    return NULL;
+}
+
+static bool
+open_check_config(const struct gh_config *c, struct gh_error *err)
+{
+    if (c->procs < 0 || c->procs > GH_PROCS_MAX)
+        return gh_error_set(err, GH_EXIT_USAGE, "procs: %d is out of range (1 to %d)", c->procs,
+                            GH_PROCS_MAX);
+    if (open_find_collector(c->collector) == NULL)
+        return gh_error_set(err, GH_EXIT_USAGE, "collector: there is no \"%s\"; there is: stw",
+                            c->collector);
+    return true;
+}
+
+struct gh_heap *
+gh_heap_open(const struct gh_config *config, struct gh_error *err)
+{
+    if (!open_check_config(config, err))
+        return NULL;
+    struct gh_heap *h = calloc(1, sizeof *h);
+    if (h == NULL) {
+        gh_error_set(err, GH_EXIT_FAILED, "out of memory: no %zu bytes for a heap", sizeof *h);
+        return NULL;
+    }
+    h->config = *config;
+    if (h->config.procs == 0)
+        h->config.procs = os_procs();
+    h->collector = open_find_collector(config->collector);
+    h->opened_at_ns = os_now_ns();
+    os_account_init(&h->account, config->madv_free);
+    persistent_init(&h->persistent, &h->account);
+    if (!pages_open(&h->pages, &h->account, &h->persistent, err))
+        goto fail_pages;
+    if (!gospace_open(&h->space, &h->pages, err))
+        goto fail_space;
+    sched_open(&h->sched, h, &h->space, &h->pages);
+    h->sched.shrink_stacks = config->shrink_stacks;
+    roots_init(&h->roots);
+    pacer_init(&h->pacer, h->config.gogc);
+    if (!marker_open(&h->marker, &h->pages, &h->space, h->config.procs)) {
+        gh_error_set(err, GH_EXIT_FAILED, "out of memory: no room for %d mark workers",
+                     h->config.procs);
+        goto fail_marker;
+    }
+    background_init(&h->background);
+    return h;
+
+fail_marker:
+    roots_finish(&h->roots);
+    sched_close(&h->sched);
+    gospace_close(&h->space);
+fail_space:
+    pages_close(&h->pages);
+fail_pages:
+    persistent_finish(&h->persistent);
+    free(h);
+    return NULL;
+}
+
+void
+gh_heap_close(struct gh_heap *h)
+{
+    background_close(&h->background);
+    marker_close(&h->marker);
+    roots_finish(&h->roots);
+    sched_close(&h->sched);
+    gospace_close(&h->space);
+    pages_close(&h->pages);
+    persistent_finish(&h->persistent);
+    uint64_t left = os_sys_total(&h->account);
+    CHECK(left == 0, "gh_heap_close: %llu bytes were not given back to the OS",
+          (unsigned long long)left);
+    free(h);
+}
+
+bool
+gh_observe(struct gh_heap *h, const struct gh_observer *o)
+{
+    if (h->nobservers == GH_OBSERVERS_MAX)
+        return false;
+    h->observers[h->nobservers++] = *o;
+    return true;
+}
+
+struct gh_mutator *
+gh_attach(struct gh_heap *h, const char *name)
+{
+    struct mutator *m = mutator_attach(&h->sched, name);
+    return m == NULL ? NULL : &m->pub;
+}
+
+void
+gh_detach(struct gh_mutator *m)
+{
+    struct gh_heap *h = m->heap;
+    /* relaxed: statistics, read with the world stopped */
+    atomic_fetch_add_explicit(&h->tiny_retired, m->tiny_allocs, memory_order_relaxed);
+    m->tiny_allocs = 0;
+    mutator_detach(mutator_of(m));
+}
+
+const struct gh_type *
+gh_type_new(struct gh_heap *h, const char *name, size_t size, size_t ptr_bytes,
+            const uint64_t *ptr_mask)
+{
+    struct gh_type *t = persistent_alloc(&h->persistent, sizeof *t, _Alignof(struct gh_type),
+                                         OS_OTHER);
+    CHECK(t != NULL, "out of memory: cannot make type %s", name);
+    *t = (struct gh_type){
+        .size = size, .ptr_bytes = ptr_bytes, .ptr_mask = ptr_mask, .name = name};
+    gospace_derive_type(t);
+    return t;
+}
+
+const struct gh_type *
+gh_type_small(struct gh_heap *h, const char *name, size_t size, uint64_t ptr_mask)
+{
+    uint64_t *mask = persistent_alloc(&h->persistent, sizeof *mask, sizeof *mask, OS_OTHER);
+    CHECK(mask != NULL, "out of memory: cannot make type %s", name);
+    *mask = ptr_mask;
+    return gh_type_new(h, name, size, bits_len(ptr_mask) * GH_WORD, mask);
+}
+
+void
+gh_roots_add(struct gh_heap *h, void **slots, size_t n)
+{
+    roots_add(&h->roots, slots, n);
+}
+
+void
+gh_roots_remove(struct gh_heap *h, void **slots)
+{
+    bool found = roots_remove(&h->roots, slots);
+    CHECK(found, "gh_roots_remove: %p was not registered", (void *)slots);
+}
+
+void
+gh_gc(struct gh_mutator *m)
+{
+    struct gh_heap *h = m->heap;
+    h->collector->collect(h, mutator_of(m), GC_TRIGGER_FORCED);
+    gospace_finish_sweep(&h->space);
+}
+
+int
+gh_set_gogc(struct gh_mutator *m, int percent)
+{
+    struct gh_heap *h = m->heap;
+    world_stop(&h->sched, mutator_of(m));
+    int old = pacer_set_gogc(&h->pacer, percent);
+    h->config.gogc = h->pacer.gogc;
+    world_start(&h->sched, mutator_of(m));
+    return old;
+}
+
+int
+gh_gogc(const struct gh_heap *h)
+{
+    return h->config.gogc;
+}
+
+int
+gh_procs(const struct gh_heap *h)
+{
+    return h->config.procs;
+}
+
+void
+gh_free_os_memory(struct gh_mutator *m)
+{
+    gh_gc(m);
+    pages_scavenge_all(&m->heap->pages);
+}
+
+size_t
+gh_verify(struct gh_mutator *m)
+{
+    struct gh_heap *h = m->heap;
+    bool verify = h->config.verify;
+    h->config.verify = true;
+    h->collector->collect(h, mutator_of(m), GC_TRIGGER_FORCED);
+    h->config.verify = verify;
+    return h->totals.objects_marked;
+}
+
+int64_t
+gh_heap_now(const struct gh_heap *h)
+{
+    return os_now_ns() - h->opened_at_ns;
+}

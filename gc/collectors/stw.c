@@ -1,0 +1,98 @@
+/* stw.c - the stop-the-world collector: mark in parallel with everybody stopped, sweep lazily
+ * and in the background afterwards. Go with GODEBUG=gcstoptheworld=1 behaves like this.
+ *
+ * The cycle is docs/design/foundation.md, "What must hold at each collection". */
+#include "gc/collectors/collectors.h"
+
+#include "alloc/pages/stackmem.h"
+
+/* Phase 1, stopped: no sweeping is under way, nothing is cached. */
+static void
+stw_sweep_termination(struct gh_heap *heap)
+{
+    gospace_finish_sweep(&heap->space);
+    heap_flush_mutators_stw(heap);
+}
+
+/* Phase 2, stopped: everything reachable is marked. */
+static void
+stw_mark(struct gh_heap *heap, struct gh_cycle *c)
+{
+    struct marker *k = &heap->marker;
+    gospace_start_mark_stw(&heap->space);
+    marker_begin_stw(k);
+    for (size_t i = 0; i < heap->roots.nranges; i++)
+        for (size_t j = 0; j < heap->roots.ranges[i].n; j++)
+            marker_root(&k->workers[0], &heap->roots.ranges[i].slots[j]);
+    c->globals_scan = roots_bytes_stw(&heap->roots);
+    for (struct mutator *m = heap->sched.mutators; m != NULL; m = m->next)
+        c->stack_scan += stack_scan_stw(m, marker_root, &k->workers[0]);
+
+    struct mark_result found;
+    marker_finish_stw(k, &found);
+    c->heap_marked = found.bytes;
+    c->objects_marked = found.objects;
+    c->dedicated_cpu_ns = found.cpu_ns;
+    if (heap->config.verify) {
+        size_t reached = verify_marks_stw(heap);
+        CHECK(reached == found.objects, "stw_mark: %zu objects are reachable, %llu were marked",
+              reached, (unsigned long long)found.objects);
+    }
+}
+
+/* Phase 3, stopped: the generation changes; what is not marked is free from here on. */
+static void
+stw_mark_termination(struct gh_heap *heap, struct gh_cycle *c)
+{
+    c->heap_at_end = pacer_live(&heap->pacer);
+    gospace_start_sweep_stw(&heap->space);
+    stackmem_release_unused(&heap->pages);
+    if (heap->config.verify) {
+        gospace_finish_sweep(&heap->space);
+        verify_heap_stw(heap);
+    }
+    heap_finish_cycle_stw(heap, c);
+}
+
+/* Whether the reason for this cycle still holds, now that the world is stopped: another
+ * mutator may have collected while this one waited for his turn. */
+static bool
+stw_still_wanted(struct gh_heap *heap, enum gc_trigger why, uint32_t num_gc_seen)
+{
+    if (why == GC_TRIGGER_FORCED)
+        return true;
+    return heap->pacer.gogc >= 0 && atomic_load_explicit(&heap->totals.num_gc, memory_order_relaxed) == num_gc_seen;
+}
+
+static void
+stw_collect(struct gh_heap *heap, struct mutator *self, enum gc_trigger why)
+{
+    background_start(heap);
+    /* relaxed: compared with the same number once the world is stopped */
+    uint32_t seen = atomic_load_explicit(&heap->totals.num_gc, memory_order_relaxed);
+    struct gh_cycle c = {.forced = why == GC_TRIGGER_FORCED,
+                         .procs = heap->config.procs,
+                         .stw_procs = heap->config.procs,
+                         .start_at = gh_heap_now(heap)};
+    c.stop_wait_ns = world_stop(&heap->sched, self);
+    if (!stw_still_wanted(heap, why, seen)) {
+        world_start(&heap->sched, self);
+        return;
+    }
+    c.heap_at_start = pacer_live(&heap->pacer);
+    stw_sweep_termination(heap);
+    int64_t t = gh_heap_now(heap);
+    c.sweep_term_ns = t - c.start_at;
+    stw_mark(heap, &c);
+    c.mark_ns = gh_heap_now(heap) - t;
+    stw_mark_termination(heap, &c);
+    world_start(&heap->sched, self);
+    background_kick(&heap->background);
+    heap_report_cycle(heap, &c);
+}
+
+const struct collector collector_stw = {
+    .name = "stw",
+    .help = "parallel stop-the-world mark, lazy and background sweep",
+    .collect = stw_collect,
+};

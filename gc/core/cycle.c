@@ -1,0 +1,80 @@
+/* cycle.c - steps shared by all collectors: flushing mutators, booking a finished cycle. */
+#include "gc/core/heap.h"
+
+#include "alloc/pages/stackmem.h"
+
+#include <time.h>
+
+void
+heap_flush_mutators_stw(struct gh_heap *heap)
+{
+    for (struct mutator *m = heap->sched.mutators; m != NULL; m = m->next) {
+        gospace_flush(&heap->space, &m->cache);
+        pages_local_flush(&heap->pages, &m->cache.local);
+        m->pub.tiny = 0;
+        m->pub.tiny_offset = 0;
+    }
+}
+
+static uint64_t
+cycle_unix_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+}
+
+/* GC CPU over what the processors could have given since the heap was opened. Idle marking does
+ * not count, as in Go. */
+static double
+cycle_cpu_fraction(const struct gh_heap *heap, int64_t now)
+{
+    double avail = (double)now * heap->config.procs;
+    double used = (double)(heap->totals.mark_cpu_ns + heap->totals.pause_cpu_ns);
+    if (avail <= 0)
+        return 0;
+    return used < avail ? used / avail : 1;
+}
+
+void
+heap_finish_cycle_stw(struct gh_heap *heap, struct gh_cycle *c)
+{
+    struct gc_totals *t = &heap->totals;
+    struct pacer *p = &heap->pacer;
+
+    c->goal = p->goal;
+    pacer_end_cycle(p, c->heap_marked, c->stack_scan, c->globals_scan);
+    c->next_goal = p->goal;
+    c->next_trigger = atomic_load_explicit(&p->trigger, memory_order_relaxed);
+    pages_set_retain_goal(&heap->pages, p->goal, p->last_goal);
+    if (c->heap_at_end > t->heap_peak)
+        t->heap_peak = c->heap_at_end;
+    t->stack_scan = c->stack_scan;
+    t->objects_marked = c->objects_marked;
+    t->globals_scan = c->globals_scan;
+    t->num_forced += c->forced;
+    /* relaxed: the world is stopped; outsiders only compare */
+    c->number = atomic_fetch_add_explicit(&t->num_gc, 1, memory_order_relaxed) + 1;
+
+    int64_t now = gh_heap_now(heap);
+    c->pause_ns = now - c->start_at;
+    c->mark_term_ns = c->pause_ns - c->sweep_term_ns - c->mark_ns;
+    t->mark_cpu_ns += (uint64_t)(c->assist_cpu_ns + c->dedicated_cpu_ns);
+    t->pause_cpu_ns += (uint64_t)((c->sweep_term_ns + c->mark_term_ns) * c->stw_procs);
+    c->gc_cpu_fraction = cycle_cpu_fraction(heap, now);
+
+    uint32_t slot = (c->number + 255) % 256;
+    t->last_gc_unix_ns = cycle_unix_ns();
+    atomic_store_explicit(&t->last_gc_at, now, memory_order_relaxed);
+    t->pause_total_ns += (uint64_t)c->pause_ns;
+    t->pause_ns[slot] = (uint64_t)c->pause_ns;
+    t->pause_end_unix_ns[slot] = t->last_gc_unix_ns;
+}
+
+void
+heap_report_cycle(struct gh_heap *heap, const struct gh_cycle *c)
+{
+    for (int i = 0; i < heap->nobservers; i++)
+        if (heap->observers[i].cycle != NULL)
+            heap->observers[i].cycle(heap->observers[i].ctx, c);
+}

@@ -1,0 +1,85 @@
+/* heap.h - the inside of a heap: the parts, and who owns what.
+ *
+ * Parts open in the order of the struct and close in reverse (gc/collectors/open.c). */
+#ifndef GH_GC_CORE_HEAP_H
+#define GH_GC_CORE_HEAP_H
+
+#include "gc/api/heap.h"
+#include "gc/core/background.h"
+#include "gc/core/marker.h"
+#include "gc/core/pacer.h"
+#include "gc/core/roots.h"
+#include "gc/sched/world.h"
+
+enum gc_trigger { GC_TRIGGER_HEAP, GC_TRIGGER_TIME, GC_TRIGGER_FORCED };
+
+/* A collector is a policy: what happens between the decision to collect and the next one. */
+struct collector {
+    const char *name;
+    const char *help;
+    /* Run a cycle on the calling thread, unless the reason has gone away since it was found
+     * (GC_TRIGGER_HEAP and _TIME only). `self` is the thread's mutator or NULL. Safepoint. */
+    void (*collect)(struct gh_heap *heap, struct mutator *self, enum gc_trigger why);
+};
+
+/* Sums over all cycles. Written while the world is stopped. */
+struct gc_totals {
+    /* atomic, relaxed: also read from outside the world, as hints */
+    _Atomic(uint32_t) num_gc;
+    _Atomic(int64_t) last_gc_at; /* heap time */
+
+    /* world-stopped only */
+    uint32_t num_forced;
+    uint64_t pause_total_ns;
+    uint64_t pause_ns[256], pause_end_unix_ns[256];
+    uint64_t last_gc_unix_ns;
+    uint64_t mark_cpu_ns, pause_cpu_ns;
+    uint64_t heap_peak, stack_scan, globals_scan, objects_marked;
+};
+
+struct gh_heap {
+    /* immutable after open */
+    struct gh_config config;
+    int64_t opened_at_ns;
+    const struct collector *collector;
+    struct gh_observer observers[GH_OBSERVERS_MAX];
+    int nobservers;
+
+    struct os_account account;
+    struct persistent persistent;
+    struct pages pages;
+    struct gospace space;
+    struct sched sched;
+    struct roots roots;
+    struct pacer pacer;
+    struct marker marker;
+    struct background background;
+
+    /* world-stopped only */
+    struct gc_totals totals;
+
+    /* atomic: one writer each, the mutators' tiny counts are merged when they detach */
+    _Atomic(uint64_t) tiny_retired;
+};
+
+/* --- cycle.c: steps that every collector is composed from --- */
+
+/* _stw: empty every mutator's caches: runs, spans, pages, tiny blocks. */
+void heap_flush_mutators_stw(struct gh_heap *heap);
+/* _stw: book a finished cycle: pacer, totals; completes `c`. */
+void heap_finish_cycle_stw(struct gh_heap *heap, struct gh_cycle *c);
+/* Tell the observers; the world runs. */
+void heap_report_cycle(struct gh_heap *heap, const struct gh_cycle *c);
+
+/* --- memstats.c --- */
+void heap_read_memstats_stw(struct gh_heap *heap, struct gh_memstats *out);
+
+/* --- verify.c --- */
+
+/* _stw, after marking and before sweepgen grows: trace the heap again with a simple tracer of
+ * its own and compare, object by object. Throws at a difference. Returns objects reached. */
+size_t verify_marks_stw(struct gh_heap *heap);
+/* _stw, everything swept and flushed: spans, bits, counters, statistics. Throws. */
+void verify_heap_stw(struct gh_heap *heap);
+
+#endif

@@ -1,0 +1,213 @@
+/* marker.c - the marking crew: waking, joining, ending a round. Scanning is in scan.c. */
+#include "gc/core/marker.h"
+
+#include "gc/core/marker_crew.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const uint32_t MARKER_CLOSED = UINT32_C(1) << 31;
+
+bool
+marker_open(struct marker *k, struct pages *pages, struct gospace *space, int procs)
+{
+    *k = (struct marker){.pages = pages, .space = space, .nworkers = (unsigned)procs};
+    k->workers = aligned_alloc(GH_CACHELINE, k->nworkers * sizeof *k->workers);
+    if (k->workers == NULL)
+        return false;
+    memset(k->workers, 0, k->nworkers * sizeof *k->workers);
+    for (unsigned i = 0; i < k->nworkers; i++) {
+        k->workers[i].marker = k;
+        k->workers[i].pages = pages;
+    }
+    workbuf_pool_init(&k->bufs, pages);
+    lock_init(&k->lock, LOCK_RANK_WORKERS);
+    cond_init(&k->wake);
+    /* relaxed: nobody else is there yet */
+    atomic_store_explicit(&k->joined, MARKER_CLOSED, memory_order_relaxed);
+    return true;
+}
+
+void
+marker_close(struct marker *k)
+{
+    lock_acquire(&k->lock);
+    k->closing = true;
+    cond_broadcast(&k->wake);
+    lock_release(&k->lock);
+    for (unsigned i = 1; i <= k->nthreads; i++)
+        pthread_join(k->workers[i].thread, NULL);
+    cond_finish(&k->wake);
+    lock_finish(&k->lock);
+    workbuf_pool_finish(&k->bufs);
+    free(k->workers);
+}
+
+static void
+worker_begin(struct mark_worker *w, bool shared)
+{
+    struct workbuf_pool *p = &w->marker->bufs;
+    w->wb = workbuf_get_empty(p);
+    w->spare = workbuf_get_empty(p);
+    w->shared = shared;
+    w->objects = w->bytes = w->scan_bytes = 0;
+}
+
+static void
+worker_end(struct mark_worker *w)
+{
+    CHECK(w->queued == 0, "worker_end: %u references are still queued", w->queued);
+    workbuf_put_empty(&w->marker->bufs, w->wb);
+    workbuf_put_empty(&w->marker->bufs, w->spare);
+    w->wb = w->spare = NULL;
+}
+
+/* Be a spell idle without hurting the neighbours. */
+static void
+worker_relax(unsigned *spins)
+{
+    if (++*spins % 64 == 0)
+        sched_yield();
+    else
+        __builtin_ia32_pause();
+}
+
+/* Work until nobody has any; see Note [marking crew]. The caller is counted in busy. */
+static void
+worker_run(struct mark_worker *w)
+{
+    struct marker *k = w->marker;
+    unsigned spins = 0;
+    for (;;) {
+        marker_drain(w);
+        /* release: what this worker marked comes before; pairs with the acquire below */
+        atomic_fetch_sub_explicit(&k->busy, 1, memory_order_acq_rel);
+        while (!workbuf_any_full(&k->bufs)) {
+            /* acquire: pairs with the release of the last worker to leave */
+            if (atomic_load_explicit(&k->busy, memory_order_acquire) == 0)
+                return;
+            worker_relax(&spins);
+        }
+        atomic_fetch_add_explicit(&k->busy, 1, memory_order_acq_rel);
+    }
+}
+
+/* One crew member's part of a round. */
+static void
+crew_round(struct mark_worker *w)
+{
+    struct marker *k = w->marker;
+    uint32_t n = atomic_load_explicit(&k->joined, memory_order_relaxed);
+    do {
+        if (n & MARKER_CLOSED)
+            return;
+        /* acquire: pairs with the release when the round was opened */
+    } while (!atomic_compare_exchange_weak_explicit(&k->joined, &n, n + 1, memory_order_acq_rel,
+                                                    memory_order_relaxed));
+    int64_t begin = os_now_ns();
+    worker_begin(w, true);
+    atomic_fetch_add_explicit(&k->busy, 1, memory_order_acq_rel);
+    worker_run(w);
+    worker_end(w);
+    w->busy_ns = os_now_ns() - begin;
+    /* release: pairs with the acquire in marker_finish_stw, which reads our counts */
+    atomic_fetch_add_explicit(&k->left, 1, memory_order_release);
+}
+
+static void *
+crew_main(void *arg)
+{
+    struct mark_worker *w = arg;
+    struct marker *k = w->marker;
+    uint64_t seen = 0;
+    lock_acquire(&k->lock);
+    for (;;) {
+        while (k->round == seen && !k->closing)
+            cond_wait(&k->wake, &k->lock);
+        if (k->closing)
+            break;
+        seen = k->round;
+        lock_release(&k->lock);
+        crew_round(w);
+        lock_acquire(&k->lock);
+    }
+    lock_release(&k->lock);
+    return NULL;
+}
+
+/* Threads are made on first need. One that cannot be made is done without. */
+static void
+crew_start_threads_locked(struct marker *k)
+{
+    while (k->nthreads + 1 < k->nworkers) {
+        struct mark_worker *w = &k->workers[k->nthreads + 1];
+        if (pthread_create(&w->thread, NULL, crew_main, w) != 0)
+            return;
+        k->nthreads++;
+    }
+}
+
+void
+marker_wake_crew(struct marker *k)
+{
+    struct mark_worker *w = &k->workers[0];
+    if (w->shared || k->nworkers == 1)
+        return;
+    w->shared = true;
+    lock_acquire(&k->lock);
+    crew_start_threads_locked(k);
+    k->round++;
+    /* release: opens the round; pairs with the acquire in crew_round. Plain marks of worker 0
+     * happen before anything the crew does. */
+    atomic_store_explicit(&k->left, 0, memory_order_relaxed);
+    atomic_store_explicit(&k->joined, 0, memory_order_release);
+    cond_broadcast(&k->wake);
+    lock_release(&k->lock);
+}
+
+void
+marker_begin_stw(struct marker *k)
+{
+    /* relaxed: the crew is parked, or on its way to finding the round closed */
+    atomic_store_explicit(&k->busy, 1, memory_order_relaxed);
+    for (unsigned i = 0; i < k->nworkers; i++)
+        k->workers[i].objects = k->workers[i].bytes = k->workers[i].scan_bytes = 0;
+    k->workers[0].busy_ns = -os_now_ns();
+    worker_begin(&k->workers[0], false);
+}
+
+void
+marker_root(void *worker0, void **slot)
+{
+    marker_enqueue(worker0, (uintptr_t)*slot);
+}
+
+void
+marker_finish_stw(struct marker *k, struct mark_result *out)
+{
+    struct mark_worker *w = &k->workers[0];
+    worker_run(w);
+    worker_end(w);
+    /* acq_rel: whoever joined did so before; nobody can from here on */
+    uint32_t joined = atomic_fetch_or_explicit(&k->joined, MARKER_CLOSED, memory_order_acq_rel);
+    joined &= ~MARKER_CLOSED;
+    unsigned spins = 0;
+    if (!w->shared)
+        joined = 0;
+    else /* acquire: pairs with the release in crew_round */
+        while (atomic_load_explicit(&k->left, memory_order_acquire) < joined)
+            worker_relax(&spins);
+    w->busy_ns += os_now_ns();
+
+    *out = (struct mark_result){.workers = joined + 1};
+    for (unsigned i = 0; i < k->nworkers; i++) {
+        struct mark_worker *v = &k->workers[i];
+        out->objects += v->objects;
+        out->bytes += v->bytes;
+        out->scan_bytes += v->scan_bytes;
+        out->cpu_ns += i == 0 || v->busy_ns > 0 ? v->busy_ns : 0;
+        v->busy_ns = 0;
+    }
+    workbuf_pool_trim(&k->bufs);
+}

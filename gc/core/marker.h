@@ -1,0 +1,88 @@
+/* marker.h - parallel tri-colour marking.
+ *
+ * White: mark bit clear. Grey: bit set, address in a work buffer or prefetch queue. Black: bit set
+ * and scanned. An object turns grey once (the atomic OR of its mark bit decides who does it),
+ * and objects without references turn black at once.
+ *
+ * Note [marking crew]. Worker 0 is the thread that runs the cycle. The others are parked threads,
+ * woken only when there is enough to do (MARKER_WAKE objects), because waking costs more than
+ * a small heap takes to mark. They join by adding themselves to `joined` unless it is closed.
+ * Termination: `busy` counts workers that may hold grey objects. A worker takes from
+ * the full list only while counted in `busy`, and leaves `busy` only with empty buffers and after
+ * having found the full list empty. So when busy is 0, no buffer holds anything: only busy
+ * workers produce, and the last one to leave saw the list empty after everything he had put
+ * there. Worker 0 sees busy == 0, closes `joined`, and waits until all who joined have left.
+ * Worker 0 marks with plain stores until he wakes the crew: the crew's lock publishes what
+ * he wrote, and from then on all use atomic ORs. Go: gcDrain, gcMarkDone.               */
+#ifndef GH_GC_CORE_MARKER_H
+#define GH_GC_CORE_MARKER_H
+
+#include "alloc/spaces/go/gospace.h"
+#include "gc/core/workbuf.h"
+
+enum {
+    MARKER_QUEUE = 16,        /* prefetch queue: references on their way to their mark bits */
+    MARKER_OBLET = 128 * 1024, /* large objects are scanned in pieces of this many bytes */
+    MARKER_WAKE = GH_TORTURE ? 16 : 4096,
+};
+
+struct marker;
+
+/* One thread's part of the marking. Owner: that thread; worker 0's by the collector. */
+struct mark_worker {
+    struct marker *marker;
+    struct pages *pages;
+    struct workbuf *wb, *spare; /* wb is the one pushed to and popped from */
+    uintptr_t queue[MARKER_QUEUE];
+    unsigned head, queued;
+    bool shared;                /* others mark at the same time: set bits atomically */
+    uint64_t objects, bytes, scan_bytes;
+    int64_t busy_ns;
+    pthread_t thread;           /* workers > 0 */
+} GH_ALIGNED(GH_CACHELINE);
+
+struct marker {
+    /* immutable after open */
+    struct pages *pages;
+    struct gospace *space;
+    unsigned nworkers;
+    struct mark_worker *workers;
+    struct workbuf_pool bufs;
+
+    struct lock lock; /* WORKERS */
+    struct cond wake;
+    /* guarded by lock */
+    uint64_t round; /* grows by one each time the crew is woken */
+    bool closing;
+    unsigned nthreads; /* started so far: on first need */
+
+    /* atomic: see Note [marking crew] */
+    _Atomic(uint32_t) joined; /* crew members that joined this round; MARKER_CLOSED */
+    _Atomic(uint32_t) left;
+    _Atomic(uint32_t) busy;
+};
+
+struct mark_result {
+    uint64_t objects, bytes, scan_bytes;
+    int64_t cpu_ns; /* time that all workers were at it */
+    unsigned workers;
+};
+
+bool marker_open(struct marker *k, struct pages *pages, struct gospace *space, int procs);
+void marker_close(struct marker *k);
+
+/* A cycle, on the collecting thread with the world stopped: begin; marker_root for each root;
+ * finish, which returns when everything reachable is black. */
+void marker_begin_stw(struct marker *k);
+/* A reference found in a root slot. `worker0` = &k->workers[0]. */
+void marker_root(void *worker0, void **slot);
+void marker_finish_stw(struct marker *k, struct mark_result *out);
+
+/* --- scan.c --- */
+
+/* Mark and scan until this worker's own queue and buffers are empty. */
+void marker_drain(struct mark_worker *w);
+/* A reference found somewhere: on its way to being marked. */
+void marker_enqueue(struct mark_worker *w, uintptr_t ref);
+
+#endif

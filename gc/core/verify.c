@@ -1,0 +1,153 @@
+/* verify.c - is the heap what the collector believes it is?
+ *
+ * verify_marks_stw traces the heap once more, with nothing in common with scan.c but the layout of
+ * objects: one thread, a set of visited addresses in ordinary memory, object lookup through span
+ * records, pointer masks from types where the object has one. What it reaches must be marked;
+ * the caller compares the counts, so nothing else may be. Go: gccheckmark.
+ * verify_heap_stw asks each room to check its own books. */
+#include "gc/core/heap.h"
+
+#include "alloc/base/bits.h"
+
+#include <stdlib.h>
+
+/* A set of addresses (open addressing, 0 = empty) that doubles as the tracer's queue: `order` lists
+ * them as they were found. */
+struct verify_set {
+    struct gh_heap *heap;
+    uintptr_t *table, *order;
+    size_t cap, n;
+};
+
+static void
+verify_table_put(uintptr_t *table, size_t cap, uintptr_t v)
+{
+    size_t i = (v * UINT64_C(0x9E3779B97F4A7C15)) >> 20 & (cap - 1);
+    while (table[i] != 0 && table[i] != v)
+        i = (i + 1) & (cap - 1);
+    table[i] = v;
+}
+
+static bool
+verify_set_has(const struct verify_set *s, uintptr_t v)
+{
+    size_t i = (v * UINT64_C(0x9E3779B97F4A7C15)) >> 20 & (s->cap - 1);
+    while (s->table[i] != 0 && s->table[i] != v)
+        i = (i + 1) & (s->cap - 1);
+    return s->table[i] == v;
+}
+
+static void
+verify_set_grow(struct verify_set *s)
+{
+    size_t cap = s->cap == 0 ? 1 << 12 : s->cap * 2;
+    uintptr_t *table = calloc(cap, sizeof *table);
+    uintptr_t *order = realloc(s->order, cap / 2 * sizeof *order);
+    CHECK(table != NULL && order != NULL, "verify: out of memory for %zu objects", cap);
+    for (size_t i = 0; i < s->n; i++)
+        verify_table_put(table, cap, order[i]);
+    free(s->table);
+    s->table = table;
+    s->order = order;
+    s->cap = cap;
+}
+
+static bool
+verify_is_marked(const struct object_ref *o)
+{
+    const uint8_t *inline_marks = (const uint8_t *)o->span->base + INLINE_MARKS_OFF;
+    if (o->span->inline_marks)
+        return inline_marks[o->index / 8] >> (o->index % 8) & 1;
+    return o->span->mark_bits[o->index / 64] >> (o->index % 64) & 1;
+}
+
+/* A reference was met at `slot`. */
+static void
+verify_visit(void *ctx, void **slot)
+{
+    struct verify_set *s = ctx;
+    uintptr_t ref = (uintptr_t)*slot;
+    struct object_ref o;
+    if (ref == 0 || pages_arena_of(&s->heap->pages, ref) == NULL)
+        return;
+    VERIFY(gospace_find_object(&s->heap->space, ref, &o),
+           "verify: slot %p holds %p, which is in no object", (void *)slot, (void *)ref);
+    VERIFY(!gospace_is_free(o.span, o.index), "verify: slot %p holds %p, a free slot of class %u",
+           (void *)slot, (void *)ref, o.span->span_class);
+    VERIFY(verify_is_marked(&o), "verify: slot %p holds %p, reachable but not marked (class %u)",
+           (void *)slot, (void *)ref, o.span->span_class);
+    if (verify_set_has(s, o.base))
+        return;
+    if (s->n == s->cap / 2)
+        verify_set_grow(s);
+    verify_table_put(s->table, s->cap, o.base);
+    s->order[s->n++] = o.base;
+}
+
+static void
+verify_typed(struct verify_set *s, const struct gh_type *t, uintptr_t data, uintptr_t end)
+{
+    size_t words = t->size / GH_WORD, ptr_words = t->ptr_bytes / GH_WORD;
+    for (size_t i = 0; data + i * GH_WORD < end; i++) {
+        size_t k = i % words;
+        if (k < ptr_words && (t->ptr_mask[k / 64] >> (k % 64) & 1))
+            verify_visit(s, (void **)(data + i * GH_WORD));
+    }
+}
+
+static void
+verify_bitmap(struct verify_set *s, const struct object_ref *o)
+{
+    uintptr_t at = o->span->base + (o->span->inline_marks ? INLINE_SCANS_OFF : GH_PAGE) -
+                   SPAN_BITMAP_BYTES;
+    const uint64_t *bitmap = (const uint64_t *)at;
+    for (uintptr_t a = o->base; a < o->base + o->span->elemsize; a += GH_WORD) {
+        size_t w = (a - o->span->base) / GH_WORD;
+        if (bitmap[w / 64] >> (w % 64) & 1)
+            verify_visit(s, (void **)a);
+    }
+}
+
+static void
+verify_object(struct verify_set *s, uintptr_t obj)
+{
+    struct object_ref o;
+    VERIFY(gospace_find_object(&s->heap->space, obj, &o), "verify: lost object %p", (void *)obj);
+    if (o.span->span_class & 1)
+        return;
+    uintptr_t end = o.base + o.span->elemsize;
+    if (o.span->span_class == 0)
+        verify_typed(s, o.span->large_type, o.base, end);
+    else if (o.span->elemsize > GH_HEADER_MIN)
+        verify_typed(s, *(const struct gh_type **)o.base, o.base + GH_HEADER, end);
+    else
+        verify_bitmap(s, &o);
+}
+
+size_t
+verify_marks_stw(struct gh_heap *heap)
+{
+    struct verify_set s = {.heap = heap};
+    verify_set_grow(&s);
+    for (size_t i = 0; i < heap->roots.nranges; i++)
+        for (size_t j = 0; j < heap->roots.ranges[i].n; j++)
+            verify_visit(&s, &heap->roots.ranges[i].slots[j]);
+    for (struct mutator *m = heap->sched.mutators; m != NULL; m = m->next)
+        stack_scan_stw(m, verify_visit, &s);
+    for (size_t i = 0; i < s.n; i++)
+        verify_object(&s, s.order[i]);
+    free(s.table);
+    free(s.order);
+    return s.n;
+}
+
+void
+verify_heap_stw(struct gh_heap *heap)
+{
+    gospace_verify_stw(&heap->space);
+    pages_verify_stw(&heap->pages);
+    struct gh_memstats stats;
+    struct gh_error err;
+    heap_read_memstats_stw(heap, &stats);
+    VERIFY(gh_memstats_check(&stats, &err), "verify: %s", err.text);
+}

@@ -1,0 +1,145 @@
+/* workbuf.c - see workbuf.h. Go: mgcwork.go, lfstack.go. */
+#include "gc/core/workbuf.h"
+
+#include "alloc/base/bits.h"
+
+static struct workbuf *
+workbuf_unpack(uint64_t v)
+{
+    return (struct workbuf *)(uintptr_t)(v >> WORKBUF_TAG_BITS << WORKBUF_ADDR_SHIFT);
+}
+
+static uint64_t
+workbuf_pack(const struct workbuf *b, uint64_t tag)
+{
+    return (uint64_t)(uintptr_t)b >> WORKBUF_ADDR_SHIFT << WORKBUF_TAG_BITS | (tag & bits_low(WORKBUF_TAG_BITS));
+}
+
+static void
+workbuf_push(struct workbuf_stack *s, struct workbuf *b)
+{
+    uint64_t old = atomic_load_explicit(&s->head, memory_order_relaxed);
+    uint64_t new_head;
+    do {
+        atomic_store_explicit(&b->next, old, memory_order_relaxed);
+        new_head = workbuf_pack(b, old + 1);
+        /* release: pairs with the acquire in workbuf_pop; hands over the contents of *b */
+    } while (!atomic_compare_exchange_weak_explicit(&s->head, &old, new_head,
+                                                    memory_order_release, memory_order_relaxed));
+}
+
+static struct workbuf *
+workbuf_pop(struct workbuf_stack *s)
+{
+    /* acquire: pairs with the release in workbuf_push */
+    uint64_t old = atomic_load_explicit(&s->head, memory_order_acquire);
+    for (;;) {
+        struct workbuf *b = workbuf_unpack(old);
+        if (b == NULL)
+            return NULL;
+        /* The tag must go on counting: keep the present one with the older address. */
+        uint64_t next = atomic_load_explicit(&b->next, memory_order_relaxed);
+        struct workbuf *below = workbuf_unpack(next);
+        uint64_t new_head = below == NULL ? old & bits_low(WORKBUF_TAG_BITS) : workbuf_pack(below, old);
+        if (atomic_compare_exchange_weak_explicit(&s->head, &old, new_head, memory_order_acquire,
+                                                  memory_order_acquire))
+            return b;
+    }
+}
+
+void
+workbuf_pool_init(struct workbuf_pool *p, struct pages *pages)
+{
+    *p = (struct workbuf_pool){.pages = pages};
+    lock_init(&p->lock, LOCK_RANK_WORKBUF);
+}
+
+static void
+workbuf_free_span(struct workbuf_pool *p)
+{
+    struct mspan *s = p->spans;
+    p->spans = s->next;
+    p->nspans--;
+    s->next = NULL;
+    pages_free(p->pages, s, SPAN_WORK);
+}
+
+void
+workbuf_pool_finish(struct workbuf_pool *p)
+{
+    while (p->spans != NULL)
+        workbuf_free_span(p);
+    lock_finish(&p->lock);
+}
+
+/* Cut a span into empty buffers. */
+static void
+workbuf_add_span(struct workbuf_pool *p, struct mspan *s)
+{
+    for (uintptr_t a = s->base; a < s->base + WORKBUF_SPAN_PAGES * GH_PAGE; a += WORKBUF_BYTES) {
+        struct workbuf *b = (struct workbuf *)a;
+        b->n = 0;
+        workbuf_push(&p->empty, b);
+    }
+}
+
+void
+workbuf_pool_trim(struct workbuf_pool *p)
+{
+    uint32_t held = atomic_load_explicit(&p->held, memory_order_relaxed);
+    CHECK(held == 0 && !workbuf_any_full(p), "workbuf_pool_trim: work is left: %u buffers held%s",
+          held, workbuf_any_full(p) ? ", some full" : "");
+    if (p->nspans <= WORKBUF_SPANS_KEPT)
+        return;
+    while (p->nspans > WORKBUF_SPANS_KEPT)
+        workbuf_free_span(p);
+    atomic_store_explicit(&p->empty.head, 0, memory_order_relaxed);
+    for (struct mspan *s = p->spans; s != NULL; s = s->next)
+        workbuf_add_span(p, s);
+}
+
+struct workbuf *
+workbuf_get_empty(struct workbuf_pool *p)
+{
+    struct workbuf *b;
+    while ((b = workbuf_pop(&p->empty)) == NULL) {
+        struct mspan *s = pages_alloc(p->pages, NULL, WORKBUF_SPAN_PAGES, SPAN_WORK);
+        CHECK(s != NULL, "out of memory: cannot allocate a %d-byte work buffer span",
+              WORKBUF_SPAN_PAGES * GH_PAGE);
+        lock_acquire(&p->lock);
+        s->next = p->spans;
+        p->spans = s;
+        p->nspans++;
+        lock_release(&p->lock);
+        workbuf_add_span(p, s);
+    }
+    ASSERT(b->n == 0, "workbuf_get_empty: buffer holds %zu objects", b->n);
+    /* relaxed: read only when nobody marks */
+    atomic_fetch_add_explicit(&p->held, 1, memory_order_relaxed);
+    return b;
+}
+
+void
+workbuf_put_empty(struct workbuf_pool *p, struct workbuf *b)
+{
+    ASSERT(b->n == 0, "workbuf_put_empty: buffer holds %zu objects", b->n);
+    atomic_fetch_sub_explicit(&p->held, 1, memory_order_relaxed);
+    workbuf_push(&p->empty, b);
+}
+
+void
+workbuf_put_full(struct workbuf_pool *p, struct workbuf *b)
+{
+    ASSERT(b->n > 0, "workbuf_put_full: buffer is empty");
+    atomic_fetch_sub_explicit(&p->held, 1, memory_order_relaxed);
+    workbuf_push(&p->full, b);
+}
+
+struct workbuf *
+workbuf_try_full(struct workbuf_pool *p)
+{
+    struct workbuf *b = workbuf_pop(&p->full);
+    if (b != NULL)
+        atomic_fetch_add_explicit(&p->held, 1, memory_order_relaxed);
+    return b;
+}
