@@ -15,7 +15,7 @@
 #include "alloc/spaces/go/mcentral.h"
 #include "alloc/spaces/go/sizeclass.h"
 
-/* Counts of objects, ever. Each instance has one writer; everybody may read. */
+/* Counts of objects, ever. A mutator's have one writer; everybody may read. */
 struct alloc_counts {
     /* atomic, relaxed, single writer: statistics; exact once the writer is stopped */
     _Atomic(uint64_t) small_allocs[GH_CLASSES]; /* [0] unused */
@@ -26,10 +26,15 @@ struct alloc_counts {
     _Atomic(uint64_t) swept_spans, swept_pages;
 };
 
-/* What one mutator caches (Go: mcache). Owner: its mutator; the collector when stopped. */
+/* What one mutator caches (Go: mcache). Owner: its mutator; the collector when stopped.
+ *
+ * Note [run and freeindex]. While run k is out, the span's freeindex is the slot the run began
+ * at; it and alloc_count move on together, when the run ends (run.c). So a slot of a run in
+ * progress still counts as free, and with flushed caches: slot i is allocated exactly if
+ * i < freeindex or its bit in alloc_bits is set. */
 struct mcache {
-    struct gh_run *runs;                    /* [GH_SPAN_CLASSES]: the mutator's public part */
-    struct mspan *alloc[GH_SPAN_CLASSES];   /* span of each run; NULL if none */
+    struct gh_run *runs;                  /* [GH_SPAN_CLASSES]: the mutator's public part */
+    struct mspan *alloc[GH_SPAN_CLASSES]; /* span of each run; NULL if none */
     struct pages_local local;
     struct alloc_counts counts;
     struct mcache *next; /* list in gospace; guarded by its lock */
@@ -41,21 +46,25 @@ struct gospace {
 
     struct mcentral central[GH_SPAN_CLASSES];
     struct gcbits_arenas bits;
+    struct spanset_pool set_pool;
 
     /* world-stopped only for writing; atomic because sweepers read it */
     _Atomic(uint32_t) sweepgen; /* mspan.h, Note [sweepgen] */
 
     /* atomic: sweeping of the present generation */
-    _Atomic(uint32_t) sweep_cursor;   /* next index in `sweep_list` for background sweeping */
-    _Atomic(uint32_t) sweepers;       /* how many are between claim and done; bit 31 = drained */
-    _Atomic(uint64_t) pages_to_sweep; /* IN_USE pages at the start of the sweep, for statistics */
+    _Atomic(uint32_t) sweep_cursor; /* unswept sets below it are empty; sweep.c */
+    _Atomic(uint32_t) sweepers;     /* how many are between claim and done; bit 31 = drained */
+    _Atomic(uint64_t)
+        pages_to_sweep; /* IN_USE pages at the start of the sweep, for statistics */
     _Atomic(uint64_t) pages_swept;
 
     /* guarded by lock (SWEEP) */
     struct lock lock;
     struct mcache *caches;
-    struct alloc_counts retired;      /* of detached mutators */
-    struct alloc_counts background;   /* of sweeping outside any mutator; guarded by lock too */
+    struct alloc_counts retired; /* of detached mutators */
+
+    /* atomic, added to by several: sweeping outside any mutator */
+    struct alloc_counts background;
 };
 
 /* What a refill took, for the caller's accounts. */
@@ -75,22 +84,23 @@ void gospace_detach(struct gospace *g, struct mcache *c);
 void gospace_derive_type(struct gh_type *t);
 
 /* Owner: the run of `span_class` (small) is used up: account it, and find the next run in the
- * same span. True if runs[span_class] now has at least one slot. Cheap; does not touch heapLive.
- * `mask` is what the pointer bitmap of the new run is filled with (0 for noscan and header
- * classes); the run remembers it. */
+ * same span. True if runs[span_class] now has at least one slot. Cheap; does not touch
+ * heapLive. `mask` is what the pointer bitmap of the new run is filled with (0 for noscan and
+ * header classes); the run remembers it. */
 bool gospace_next_run(struct gospace *g, struct mcache *c, unsigned span_class, uint64_t mask);
 /* Owner: the span is used up as well: put it back, cache another one (partial swept, partial
  * unswept, full unswept, fresh pages) and set up its first run. */
 bool gospace_refill(struct gospace *g, struct mcache *c, unsigned span_class, uint64_t mask,
                     struct refill *out);
-/* Owner: a large object of `bytes`; `type` is kept for marking (NULL = no references). Zeroed. */
+/* Owner: a large object of `bytes`; `type` is kept for marking (NULL = no references). Zeroed.
+ */
 void *gospace_alloc_large(struct gospace *g, struct mcache *c, size_t bytes,
                           const struct gh_type *type, struct refill *out);
 /* Owner: write the pointer bits of the slot at `p` (BITS layout, elemsize = slot_bytes). */
 void gospace_write_bits(uintptr_t p, size_t slot_bytes, uint64_t mask);
 
-/* Owner or _stw: give back what is left of every run and uncache every span. Afterwards all runs are
- * empty, and alloc_count, freeindex and the counts are exact. */
+/* Owner or _stw: give back what is left of every run and uncache every span. Afterwards all
+ * runs are empty, and alloc_count, freeindex and the counts are exact. */
 void gospace_flush(struct gospace *g, struct mcache *c);
 
 /* --- the collector's side --- */

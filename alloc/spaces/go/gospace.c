@@ -1,0 +1,78 @@
+/* gospace.c - opening and closing the space, and the two ends of a cycle.
+ *
+ * The cycle, seen from here: start_mark (old bits forgotten) - marking - start_sweep (every
+ * span moves to the unswept sets) - sweeping, on demand and in the background - finish_sweep -
+ * and again. Contexts: the `_stw` functions by the collecting thread in a stopped world. */
+#include "alloc/spaces/go/internal.h"
+
+#include <string.h>
+
+bool
+gospace_open(struct gospace *g, struct pages *p, struct gh_error *err)
+{
+    (void)err; /* nothing here can be refused: memory is taken on first use */
+    memset(g, 0, sizeof(*g));
+    g->pages = p;
+    gcbits_init(&g->bits, p->account);
+    spanset_pool_init(&g->set_pool, p->persistent);
+    lock_init(&g->lock, LOCK_RANK_SWEEP);
+    atomic_init(&g->sweepgen, 2);
+    atomic_init(&g->sweepers, SWEEP_DRAINED);
+    return true;
+}
+
+void
+gospace_close(struct gospace *g)
+{
+    CHECK(g->caches == NULL, "gospace_close: a mutator is still attached");
+    lock_finish(&g->lock);
+    spanset_pool_finish(&g->set_pool);
+    gcbits_finish(&g->bits);
+}
+
+static void
+check_flushed_stw(struct gospace *g)
+{
+    lock_acquire(&g->lock);
+    for (const struct mcache *c = g->caches; c != NULL; c = c->next)
+        for (unsigned sc = 0; sc < GH_SPAN_CLASSES; sc++)
+            CHECK(c->alloc[sc] == NULL, "gospace_start_mark_stw: a cache still has span %#zx",
+                  c->alloc[sc]->base);
+    lock_release(&g->lock);
+}
+
+static void
+clear_page_marks_stw(struct pages *p)
+{
+    for (uint32_t i = 0; i < p->narenas; i++)
+        for (uint32_t w = 0; w < GH_PAGES_PER_ARENA / 64; w++)
+            /* relaxed: markers start after the collector has synchronized with them */
+            atomic_store_explicit(&p->all_arenas[i]->page_marks[w], 0, memory_order_relaxed);
+}
+
+void
+gospace_start_mark_stw(struct gospace *g)
+{
+    CHECK(gospace_sweep_done(g), "gospace_start_mark_stw: sweeping is not finished");
+    check_flushed_stw(g);
+    uint32_t h = gospace_sweepgen(g);
+    for (unsigned sc = 0; sc < GH_SPAN_CLASSES; sc++) {
+        spanset_reset_stw(mcentral_partial_unswept(&g->central[sc], h), &g->set_pool);
+        spanset_reset_stw(mcentral_full_unswept(&g->central[sc], h), &g->set_pool);
+    }
+    gcbits_next_epoch_stw(&g->bits);
+    clear_page_marks_stw(g->pages);
+}
+
+void
+gospace_start_sweep_stw(struct gospace *g)
+{
+    CHECK(gospace_sweep_done(g), "gospace_start_sweep_stw: the last sweep is not finished");
+    /* relaxed, all of it: starting the world orders it before any sweeping */
+    uint64_t inuse = atomic_load_explicit(&g->pages->inuse, memory_order_relaxed);
+    atomic_store_explicit(&g->pages_to_sweep, inuse / GH_PAGE, memory_order_relaxed);
+    atomic_store_explicit(&g->pages_swept, 0, memory_order_relaxed);
+    atomic_store_explicit(&g->sweep_cursor, 0, memory_order_relaxed);
+    atomic_store_explicit(&g->sweepgen, gospace_sweepgen(g) + 2, memory_order_relaxed);
+    atomic_store_explicit(&g->sweepers, 0, memory_order_relaxed);
+}

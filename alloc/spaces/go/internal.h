@@ -1,0 +1,80 @@
+/* internal.h - what the files of this space share among themselves and with nobody else. */
+#ifndef GH_ALLOC_SPACES_GO_INTERNAL_H
+#define GH_ALLOC_SPACES_GO_INTERNAL_H
+
+#include "alloc/spaces/go/gospace.h"
+
+/* --- span.c: what spans of a class look like --- */
+
+/* Whether spans of a size class keep their marks inline: mspan.h, Note [inline marks]. */
+GH_INLINE bool
+span_has_inline_marks(size_t slot_bytes)
+{
+    return slot_bytes >= GH_TINY_SIZE && slot_bytes <= GH_HEADER_MIN;
+}
+
+/* Whether spans of a class keep a bitmap of their references. */
+GH_INLINE bool
+span_has_bitmap(size_t slot_bytes, unsigned span_class)
+{
+    return slot_bytes <= GH_HEADER_MIN && (span_class & 1) == 0;
+}
+
+/* The pointer bitmap of the page at `page`, holding slots of `slot_bytes`. */
+GH_INLINE uint64_t *
+span_bitmap(uintptr_t page, size_t slot_bytes)
+{
+    size_t marks = slot_bytes == GH_WORD ? 0u : (size_t)(GH_PAGE - INLINE_SCANS_OFF);
+    return (uint64_t *)(page + GH_PAGE - marks - SPAN_BITMAP_BYTES);
+}
+
+/* Slots in a span of a small class. */
+uint32_t span_slots(unsigned span_class);
+/* Fill in the space's fields of a new span of a small class. False if the OS refuses. */
+bool span_init_small(struct gospace *g, struct mspan *s, unsigned span_class);
+/* The same for one large object; `type` NULL = no references. */
+bool span_init_large(struct gospace *g, struct mspan *s, const struct gh_type *type);
+/* Clear marks, scans and owner of a span with inline marks. */
+void span_clear_inline(const struct mspan *s);
+
+/* --- run.c --- */
+
+/* End the run of a cached span: account for what was handed out of it. */
+void run_end(struct mcache *c, struct mspan *s, struct gh_run *r);
+/* Take the next run of a span whose run has ended. False, and an empty run, if there is none.
+ */
+bool run_take(struct mspan *s, struct gh_run *r, uint64_t mask);
+
+/* --- sweep.c --- */
+
+/* Of gospace.sweepers: the unswept sets are empty. Note [sweep accounting]. */
+#define SWEEP_DRAINED UINT32_C(0x80000000)
+
+/* Between them a thread may claim spans to sweep. False: there are none left. */
+bool sweep_begin(struct gospace *g);
+void sweep_end(struct gospace *g);
+/* Make a span from an unswept set the caller's. */
+void sweep_claim(struct mspan *s, uint32_t sweepgen);
+/* Sweep a claimed span. False: it held nothing and was freed (never with `keep`). Otherwise it
+ * is in no set and still claimed. `c` is the caller's own, or NULL. */
+bool sweep_span(struct gospace *g, struct mcache *c, struct mspan *s, bool keep);
+
+/* --- counters --- */
+
+GH_INLINE uint32_t
+gospace_sweepgen(const struct gospace *g)
+{
+    /* relaxed: changes only in a stopped world */
+    return atomic_load_explicit(&g->sweepgen, memory_order_relaxed);
+}
+
+/* Add to a counter that only the caller writes: a load and a store, no locked instruction. */
+GH_INLINE void
+count_own(_Atomic(uint64_t) *counter, uint64_t n)
+{
+    /* relaxed: statistics, single writer */
+    uint64_t old = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, old + n, memory_order_relaxed);
+}
+
+#endif

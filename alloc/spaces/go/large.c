@@ -1,0 +1,32 @@
+/* large.c - objects with a span of their own (Go: mcache.allocLarge).
+ *
+ * Exact pages, class 0. The span goes to the full swept set of its class at once and never
+ * leaves the sets but to be swept: nobody caches it. Contexts: owner of the cache. */
+#include "alloc/spaces/go/internal.h"
+
+#include <string.h>
+
+void *
+gospace_alloc_large(struct gospace *g, struct mcache *c, size_t bytes,
+                    const struct gh_type *type, struct refill *out)
+{
+    out->live_bytes = 0;
+    size_t npages = bytes / GH_PAGE + (bytes % GH_PAGE != 0);
+    if (npages == 0 || npages > UINT32_MAX)
+        return NULL;
+    struct mspan *s = pages_alloc(g->pages, &c->local, npages, SPAN_OBJECTS);
+    if (s == NULL)
+        return NULL;
+    if (!span_init_large(g, s, type)) {
+        pages_free(g->pages, s, SPAN_OBJECTS);
+        return NULL;
+    }
+    if (s->needzero)
+        memset((void *)s->base, 0, s->elemsize);
+    pages_publish(g->pages, s);
+    mcentral_put_swept(g, s);
+    count_own(&c->counts.large_allocs, 1);
+    count_own(&c->counts.large_alloc_bytes, s->elemsize);
+    out->live_bytes = s->elemsize;
+    return (void *)s->base;
+}

@@ -1,0 +1,105 @@
+/* mcache.c - a mutator's cache of spans: joining, refilling, flushing, leaving; and the counts.
+ *
+ * Place: between runs (run.c), which live within one cached span, and mcentral, where spans
+ * come from and go back to. Go: mcache.go. What Go charges to the pacer here is returned to the
+ * caller instead.
+ * Contexts: the owner, or anybody in a stopped world. The list of caches: lock SWEEP. */
+#include "alloc/spaces/go/internal.h"
+
+#include <string.h>
+
+enum { COUNTERS = sizeof(struct alloc_counts) / sizeof(_Atomic(uint64_t)) };
+
+static void
+add_counts(struct alloc_counts *to, const struct alloc_counts *from)
+{
+    _Atomic(uint64_t) *t = (_Atomic(uint64_t) *)to;
+    const _Atomic(uint64_t) *f = (const _Atomic(uint64_t) *)from;
+    /* relaxed: statistics */
+    for (unsigned i = 0; i < COUNTERS; i++)
+        count_own(&t[i], atomic_load_explicit(&f[i], memory_order_relaxed));
+}
+
+void
+gospace_attach(struct gospace *g, struct mcache *c, struct gh_run *runs)
+{
+    memset(c, 0, sizeof(*c));
+    memset(runs, 0, GH_SPAN_CLASSES * sizeof(runs[0]));
+    c->runs = runs;
+    pages_local_init(&c->local);
+    lock_acquire(&g->lock);
+    c->next = g->caches;
+    g->caches = c;
+    lock_release(&g->lock);
+}
+
+void
+gospace_detach(struct gospace *g, struct mcache *c)
+{
+    gospace_flush(g, c);
+    pages_local_flush(g->pages, &c->local);
+    lock_acquire(&g->lock);
+    struct mcache **link = &g->caches;
+    while (*link != c) {
+        CHECK(*link != NULL, "gospace_detach: cache %p is not attached", (void *)c);
+        link = &(*link)->next;
+    }
+    *link = c->next;
+    add_counts(&g->retired, &c->counts);
+    lock_release(&g->lock);
+}
+
+bool
+gospace_refill(struct gospace *g, struct mcache *c, unsigned span_class, uint64_t mask,
+               struct refill *out)
+{
+    CHECK(span_class >= 2 && span_class < GH_SPAN_CLASSES, "gospace_refill: span class %u",
+          span_class);
+    struct gh_run *r = &c->runs[span_class];
+    struct mspan *s = c->alloc[span_class];
+    out->live_bytes = 0;
+    if (s != NULL) {
+        run_end(c, s, r);
+        c->alloc[span_class] = NULL;
+        mcentral_uncache_span(g, c, s);
+    }
+    *r = (struct gh_run){0};
+    s = mcentral_cache_span(g, c, span_class);
+    if (s == NULL)
+        return false;
+    /* relaxed: only the owner changes it until the span is uncached; mspan.h, Note [sweepgen]
+     */
+    atomic_store_explicit(&s->sweepgen, gospace_sweepgen(g) + 3, memory_order_relaxed);
+    c->alloc[span_class] = s;
+    out->live_bytes = (s->nelems - s->alloc_count) * s->elemsize;
+    bool found = run_take(s, r, mask);
+    CHECK(found, "gospace_refill: span %#zx has no free slot, but %u of %u are allocated",
+          s->base, s->alloc_count, s->nelems);
+    return true;
+}
+
+void
+gospace_flush(struct gospace *g, struct mcache *c)
+{
+    for (unsigned sc = 0; sc < GH_SPAN_CLASSES; sc++) {
+        struct mspan *s = c->alloc[sc];
+        if (s == NULL)
+            continue;
+        run_end(c, s, &c->runs[sc]);
+        c->runs[sc] = (struct gh_run){0};
+        c->alloc[sc] = NULL;
+        mcentral_uncache_span(g, c, s);
+    }
+}
+
+void
+gospace_sum_counts(struct gospace *g, struct alloc_counts *out)
+{
+    memset(out, 0, sizeof(*out));
+    add_counts(out, &g->background);
+    lock_acquire(&g->lock);
+    add_counts(out, &g->retired);
+    for (const struct mcache *c = g->caches; c != NULL; c = c->next)
+        add_counts(out, &c->counts);
+    lock_release(&g->lock);
+}

@@ -1,0 +1,192 @@
+/* run.c - finding, preparing and accounting for runs.
+ *
+ * Every allocation is paid for here: once a span of fresh memory when all goes well, once an
+ * object or two when the heap is fragmented. So the search goes by words of bits, nothing
+ * divides, and the counters are the owner's alone. Go: mspan.nextFreeIndex,
+ * heapSetTypeNoHeader, but a run at a time instead of an object at a time.
+ *
+ * Contexts: the mutator that caches the span; the collector for a stopped mutator. */
+#include "alloc/base/bits.h"
+#include "alloc/spaces/go/internal.h"
+
+#include <string.h>
+
+/* --- pointer bitmaps --- */
+
+/* Store n <= 64 bits at bit `at` of a bitmap. */
+GH_INLINE void
+put_bits(uint64_t *map, unsigned at, unsigned n, uint64_t bits)
+{
+    unsigned shift = at % 64;
+    uint64_t low = bits_low(n);
+    uint64_t *w = &map[at / 64];
+    w[0] = (w[0] & ~(low << shift)) | bits << shift;
+    if (shift + n > 64)
+        w[1] = (w[1] & ~(low >> (64 - shift))) | bits >> (64 - shift);
+}
+
+void
+gospace_write_bits(uintptr_t p, size_t slot_bytes, uint64_t mask)
+{
+    uintptr_t page = align_down(p, GH_PAGE);
+    put_bits(span_bitmap(page, slot_bytes), (unsigned)((p - page) / GH_WORD),
+             (unsigned)(slot_bytes / GH_WORD), mask);
+}
+
+/* A mask of `period` bits repeated without end, seen through windows of 64 bits. */
+struct pattern {
+    uint64_t lo, hi; /* its first 128 bits */
+    unsigned period; /* 1..64 */
+    unsigned step;   /* 64 mod period: how far a window further on moves the phase */
+};
+
+static struct pattern
+pattern_of(uint64_t mask, unsigned period, uint32_t magic)
+{
+    struct pattern p = {.lo = mask, .period = period};
+    for (unsigned width = period; width < 64; width *= 2)
+        p.lo |= p.lo << width;
+    /* 64 words are 512 bytes: how many slots fit is a matter of the slot's magic */
+    p.step = 64 - (unsigned)(UINT64_C(512) * magic >> 32) * period;
+    p.hi = p.lo >> p.step;
+    if (p.step > 0)
+        p.hi |= p.hi << (64 - p.step);
+    return p;
+}
+
+/* The 64 bits from bit `phase` < period on. */
+GH_INLINE uint64_t
+pattern_window(const struct pattern *p, unsigned phase)
+{
+    return p->lo >> phase | p->hi << 1 << (63 - phase);
+}
+
+/* Fill bits [first, end) of a span's bitmap with the mask of each of its slots. Slots, and with
+ * them the pattern, are in phase with bit 0. */
+static void
+fill_bits(const struct mspan *s, unsigned first, unsigned end, uint64_t mask)
+{
+    uint64_t *map = span_bitmap(s->base, s->elemsize);
+    struct pattern p = pattern_of(mask, (unsigned)(s->elemsize / GH_WORD), s->div_magic);
+    unsigned w = first / 64, last = (end - 1) / 64;
+    unsigned phase = w * 64 - mspan_index_of(s, s->base + w * 512) * p.period;
+
+    uint64_t keep = bits_low(first % 64);
+    uint64_t bits = pattern_window(&p, phase);
+    for (; w < last; w++) {
+        map[w] = (map[w] & keep) | (bits & ~keep);
+        keep = 0;
+        phase += p.step;
+        phase -= phase >= p.period ? p.period : 0;
+        bits = pattern_window(&p, phase);
+    }
+    keep |= ~bits_low(end - last * 64);
+    map[w] = (map[w] & keep) | (bits & ~keep);
+}
+
+/* --- clearing --- */
+
+/* Clear a run. Most are a few slots, for which a call to memset would cost more than the work;
+ * pieces that overlap do lengths from 16 to 128 in four stores of fixed size. */
+GH_INLINE void
+clear(uintptr_t start, size_t bytes)
+{
+    char *p = (char *)start, *end = p + bytes;
+    if (bytes > 128) {
+        memset(p, 0, bytes);
+    } else if (bytes > 64) {
+        memset(p, 0, 64);
+        memset(end - 64, 0, 64);
+    } else if (bytes > 32) {
+        memset(p, 0, 32);
+        memset(end - 32, 0, 32);
+    } else if (bytes >= 16) {
+        memset(p, 0, 16);
+        memset(end - 16, 0, 16);
+    } else {
+        memset(p, 0, 8);
+    }
+}
+
+/* --- searching --- */
+
+/* The first slot >= i whose allocation bit is `taken`; nelems if there is none. i < nelems. */
+GH_INLINE uint32_t
+find_slot(const struct mspan *s, uint32_t i, bool taken)
+{
+    uint64_t flip = taken ? 0 : UINT64_MAX;
+    uint32_t w = i / 64;
+    uint64_t bits = (s->alloc_bits[w] ^ flip) & ~bits_low(i % 64);
+    while (bits == 0) {
+        w++;
+        if (w * 64 >= s->nelems)
+            return s->nelems;
+        bits = s->alloc_bits[w] ^ flip;
+    }
+    uint32_t found = w * 64 + bits_ctz(bits);
+    return found < s->nelems ? found : s->nelems;
+}
+
+/* The most slots a run of this span may have. */
+GH_INLINE uint32_t
+run_max(const struct mspan *s)
+{
+    uint32_t fit = (uint32_t)((uint64_t)GH_RUN_MAX_BYTES * s->div_magic >> 32);
+    uint32_t most = fit < GH_RUN_MAX_OBJECTS ? fit : (uint32_t)GH_RUN_MAX_OBJECTS;
+    return most > 0 ? most : 1;
+}
+
+void
+run_end(struct mcache *c, struct mspan *s, struct gh_run *r)
+{
+    uint32_t at = mspan_index_of(s, r->next);
+    ASSERT(at >= s->freeindex && at <= s->nelems,
+           "run_end: run of span %#zx ends at slot %u, began at %u of %u", s->base, at,
+           s->freeindex, s->nelems);
+    uint32_t n = at - s->freeindex;
+    s->freeindex = at;
+    s->alloc_count += n;
+    count_own(&c->counts.small_allocs[s->span_class >> 1], n);
+}
+
+bool
+run_take(struct mspan *s, struct gh_run *r, uint64_t mask)
+{
+    uint32_t first = s->nelems, end = s->nelems;
+    if (s->freeindex < s->nelems)
+        first = find_slot(s, s->freeindex, false);
+    s->freeindex = first;
+    if (first < s->nelems) {
+        end = find_slot(s, first, true);
+        uint32_t most = run_max(s);
+        if (end - first > most)
+            end = first + most;
+    }
+    r->start = r->next = s->base + first * s->elemsize;
+    r->limit = s->base + end * s->elemsize;
+    r->mask = mask;
+    if (first == end)
+        return false;
+    if (s->needzero)
+        clear(r->start, r->limit - r->start);
+    if (span_has_bitmap(s->elemsize, s->span_class)) {
+        unsigned words = (unsigned)(s->elemsize / GH_WORD);
+        if (end - first == 1)
+            put_bits(span_bitmap(s->base, s->elemsize), first * words, words, mask);
+        else
+            fill_bits(s, first * words, end * words, mask);
+    }
+    return true;
+}
+
+bool
+gospace_next_run(struct gospace *g, struct mcache *c, unsigned span_class, uint64_t mask)
+{
+    (void)g;
+    struct mspan *s = c->alloc[span_class];
+    if (GH_UNLIKELY(s == NULL))
+        return false;
+    struct gh_run *r = &c->runs[span_class];
+    run_end(c, s, r);
+    return run_take(s, r, mask);
+}

@@ -1,0 +1,238 @@
+/* sweep.c - turns the marks of a finished cycle into free slots (Go: mgcsweep.go).
+ *
+ * Sweeping a span touches its record and its 128 bytes of inline metadata, never an object.
+ * Spans are swept by mutators in need of one (mcentral.c) and in the background
+ * (gospace_sweep_one); each takes spans out of the unswept sets, so no two ever hold the same
+ * one, and the sweepgen is the witness.
+ *
+ * Note [sweep accounting]. The next cycle may begin only when every span is swept. `sweepers`
+ * counts threads that may hold a claimed span; bit 31 (drained) says that the unswept sets are
+ * empty. During a sweep nobody adds to an unswept set, so a set once found empty stays empty,
+ * and so does the prefix of sets that `sweep_cursor` has passed: when it has passed all of
+ * them, drained is set by a thread that is counted itself. Entering (sweep_begin) fails once
+ * drained is set, by compare-and-swap on the same word. So drained and a count of 0 together
+ * mean: nothing left, nobody at work; and they never go away until the next sweep is started in
+ * a stopped world. Leaving is a release and asking is an acquire: who sees the sweep done sees
+ * what it did. A span that was cached across the start of a sweep is in no set; whoever flushes
+ * the caches before the next cycle (gospace_start_mark_stw checks it) has it swept. */
+#include "alloc/base/bits.h"
+#include "alloc/spaces/go/internal.h"
+
+#include <sched.h>
+#include <string.h>
+
+enum { MARK_WORDS_INLINE = 8, SETS = 2 * GH_SPAN_CLASSES };
+
+/* --- one span --- */
+
+static void
+read_inline_marks(const struct mspan *s, uint64_t out[MARK_WORDS_INLINE])
+{
+    memcpy(out, (const void *)(s->base + INLINE_MARKS_OFF), MARK_WORDS_INLINE * 8);
+    uint64_t class_ = out[MARK_WORDS_INLINE - 1] >> 56;
+    out[MARK_WORDS_INLINE - 1] &= bits_low(56);
+    CHECK(class_ == s->span_class, "sweep_span: span %#zx of class %u says class %u inline",
+          s->base, s->span_class, (unsigned)class_);
+}
+
+static GH_COLD void
+throw_zombie(const struct mspan *s, uint32_t index)
+{
+    gh_throw(
+        "sweep_span: marked free object %#zx: slot %u of span %#zx, class %u, %u slots of %zu "
+        "bytes, freeindex %u, %u allocated",
+        s->base + index * s->elemsize, index, s->base, s->span_class, s->nelems, s->elemsize,
+        s->freeindex, s->alloc_count);
+}
+
+/* Count the marks, and see that only allocated slots have them. */
+static uint32_t
+count_marks(const struct mspan *s, const uint64_t *marks)
+{
+    uint32_t live = 0, words = (s->nelems + 63) / 64, free_word = s->freeindex / 64;
+    for (uint32_t w = 0; w < words; w++) {
+        live += bits_popcount(marks[w]);
+        if (w < free_word)
+            continue;
+        uint64_t below = w == free_word ? bits_low(s->freeindex % 64) : 0;
+        uint64_t zombies = marks[w] & ~s->alloc_bits[w] & ~below;
+        if (GH_UNLIKELY(zombies != 0) && w * 64 + bits_ctz(zombies) < s->nelems)
+            throw_zombie(s, w * 64 + bits_ctz(zombies));
+    }
+    uint64_t beyond = marks[words - 1] & ~bits_low((s->nelems - 1) % 64 + 1);
+    CHECK(beyond == 0,
+          "sweep_span: span %#zx of %u slots has a mark beyond its end, at slot %u", s->base,
+          s->nelems, (words - 1) * 64 + bits_ctz(beyond));
+    CHECK(live <= s->alloc_count,
+          "sweep_span: sweep increased allocation count: span %#zx, class %u, %u marked, %u "
+          "allocated",
+          s->base, s->span_class, live, s->alloc_count);
+    return live;
+}
+
+/* Marks become allocation bits, and there are no marks again. */
+static void
+renew_bits(struct gospace *g, struct mspan *s, const uint64_t *marks, uint32_t live)
+{
+    if (!s->inline_marks) {
+        s->alloc_bits = s->mark_bits;
+        s->mark_bits = gcbits_alloc(&g->bits, s->nelems);
+        CHECK(s->mark_bits != NULL, "sweep_span: out of memory for mark bits");
+        return;
+    }
+    s->alloc_bits = (uint64_t *)gcbits_zero;
+    if (live > 0) {
+        s->alloc_bits = gcbits_alloc(&g->bits, s->nelems);
+        CHECK(s->alloc_bits != NULL, "sweep_span: out of memory for allocation bits");
+        memcpy(s->alloc_bits, marks, (s->nelems + 63) / 64 * 8);
+    }
+    span_clear_inline(s);
+}
+
+/* Add to a count of the mutator's, or to the common one. */
+static void
+tally(struct alloc_counts *own, _Atomic(uint64_t) *own_counter, _Atomic(uint64_t) *common,
+      uint64_t n)
+{
+    if (own != NULL)
+        count_own(own_counter, n);
+    else
+        /* relaxed: statistics */
+        atomic_fetch_add_explicit(common, n, memory_order_relaxed);
+}
+
+static void
+count_swept(struct gospace *g, struct mcache *c, const struct mspan *s, uint32_t freed)
+{
+    struct alloc_counts *own = c != NULL ? &c->counts : NULL;
+    struct alloc_counts *to = own != NULL ? own : &g->background;
+    unsigned class_ = s->span_class >> 1;
+    if (class_ == 0 && freed > 0) {
+        tally(own, &to->large_frees, &to->large_frees, 1);
+        tally(own, &to->large_free_bytes, &to->large_free_bytes, s->elemsize);
+    } else if (freed > 0) {
+        tally(own, &to->small_frees[class_], &to->small_frees[class_], freed);
+    }
+    tally(own, &to->swept_spans, &to->swept_spans, 1);
+    tally(own, &to->swept_pages, &to->swept_pages, s->npages);
+    /* relaxed: statistics */
+    atomic_fetch_add_explicit(&g->pages_swept, s->npages, memory_order_relaxed);
+}
+
+bool
+sweep_span(struct gospace *g, struct mcache *c, struct mspan *s, bool keep)
+{
+    uint64_t inline_marks[MARK_WORDS_INLINE];
+    const uint64_t *marks = s->mark_bits;
+    if (s->inline_marks) {
+        read_inline_marks(s, inline_marks);
+        marks = inline_marks;
+    }
+    uint32_t live = count_marks(s, marks);
+    count_swept(g, c, s, s->alloc_count - live);
+    if (s->alloc_count > 0)
+        s->needzero = true;
+    if (live == 0 && !keep) {
+        pages_free(g->pages, s, SPAN_OBJECTS);
+        return false;
+    }
+    renew_bits(g, s, marks, live);
+    s->alloc_count = live;
+    s->freeindex = 0;
+    return true;
+}
+
+/* --- who sweeps when --- */
+
+bool
+sweep_begin(struct gospace *g)
+{
+    /* relaxed: entering orders nothing; what is claimed comes out of a set, which orders it */
+    uint32_t n = atomic_load_explicit(&g->sweepers, memory_order_relaxed);
+    while ((n & SWEEP_DRAINED) == 0)
+        if (atomic_compare_exchange_weak_explicit(&g->sweepers, &n, n + 1, memory_order_relaxed,
+                                                  memory_order_relaxed))
+            return true;
+    return false;
+}
+
+void
+sweep_end(struct gospace *g)
+{
+    /* release: pairs with the acquire in gospace_sweep_done; Note [sweep accounting] */
+    uint32_t n = atomic_fetch_sub_explicit(&g->sweepers, 1, memory_order_release);
+    ASSERT((n & ~SWEEP_DRAINED) > 0, "sweep_end: nobody was sweeping (%#x)", n);
+}
+
+bool
+gospace_sweep_done(const struct gospace *g)
+{
+    /* acquire: pairs with the release in sweep_end */
+    return atomic_load_explicit(&g->sweepers, memory_order_acquire) == SWEEP_DRAINED;
+}
+
+void
+sweep_claim(struct mspan *s, uint32_t sweepgen)
+{
+    uint32_t was = sweepgen - 2;
+    /* relaxed: taking the span out of its set has ordered everything */
+    bool ours = atomic_compare_exchange_strong_explicit(
+        &s->sweepgen, &was, sweepgen - 1, memory_order_relaxed, memory_order_relaxed);
+    CHECK(ours, "sweep_claim: span %#zx in an unswept set has sweepgen %u at %u", s->base, was,
+          sweepgen);
+}
+
+/* A span out of any unswept set; full ones first, as mutators look for partial ones. */
+static struct mspan *
+next_unswept(struct gospace *g)
+{
+    uint32_t h = gospace_sweepgen(g);
+    /* relaxed: a set is empty or not, whoever moves the cursor */
+    uint32_t at = atomic_load_explicit(&g->sweep_cursor, memory_order_relaxed);
+    while (at < SETS) {
+        struct mcentral *central = &g->central[at / 2];
+        struct spanset *set = at % 2 == 0 ? mcentral_full_unswept(central, h)
+                                          : mcentral_partial_unswept(central, h);
+        struct mspan *s = spanset_pop(set, &g->set_pool);
+        if (s != NULL)
+            return s;
+        /* On failure `at` is what another sweeper has moved it to, which is further. */
+        if (atomic_compare_exchange_strong_explicit(&g->sweep_cursor, &at, at + 1,
+                                                    memory_order_relaxed, memory_order_relaxed))
+            at++;
+    }
+    return NULL;
+}
+
+size_t
+gospace_sweep_one(struct gospace *g)
+{
+    if (!sweep_begin(g))
+        return SIZE_MAX;
+    size_t npages = SIZE_MAX;
+    struct mspan *s = next_unswept(g);
+    if (s == NULL) {
+        /* relaxed: our own sweep_end follows */
+        atomic_fetch_or_explicit(&g->sweepers, SWEEP_DRAINED, memory_order_relaxed);
+    } else {
+        uint32_t h = gospace_sweepgen(g);
+        npages = s->npages;
+        sweep_claim(s, h);
+        if (sweep_span(g, NULL, s, false)) {
+            /* relaxed: the push below releases it */
+            atomic_store_explicit(&s->sweepgen, h, memory_order_relaxed);
+            mcentral_put_swept(g, s);
+        }
+    }
+    sweep_end(g);
+    return npages;
+}
+
+void
+gospace_finish_sweep(struct gospace *g)
+{
+    while (gospace_sweep_one(g) != SIZE_MAX)
+        continue;
+    while (!gospace_sweep_done(g))
+        sched_yield();
+}
