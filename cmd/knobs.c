@@ -1,0 +1,292 @@
+/* knobs.c - the knobs of `goheap run`: one row each, and one parser a kind of value.
+ *
+ * Flags and GOHEAP_* variables are strict. Go's own variables follow Go's rules as to what is a
+ * value; but where Go would silently fall back to a default, this is an error that says so: a
+ * benchmark must not run with another setting than its user believes. */
+#include "cmd/plan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A whole number, decimal, nothing before or behind it, `-` allowed. */
+static bool
+knob_number(const char *text, long long *out)
+{
+    const char *digits = text + (text[0] == '-');
+    if (digits[0] == '\0' || digits[strspn(digits, "0123456789")] != '\0')
+        return false;
+    errno = 0;
+    *out = strtoll(text, NULL, 10);
+    return errno == 0;
+}
+
+static bool
+knob_int(const char *text, int min, int max, int *out, struct gh_error *err)
+{
+    long long n;
+    if (!knob_number(text, &n))
+        return gh_error_set(err, GH_EXIT_USAGE, "'%.60s' is not a whole number (%d to %d)",
+                            text, min, max);
+    if (n < min || n > max)
+        return gh_error_set(err, GH_EXIT_USAGE, "%.60s is out of range (%d to %d)", text, min,
+                            max);
+    *out = (int)n;
+    return true;
+}
+
+static bool
+knob_bool(const char *text, bool *out, struct gh_error *err)
+{
+    if (strcmp(text, "1") != 0 && strcmp(text, "0") != 0)
+        return gh_error_set(err, GH_EXIT_USAGE, "'%.60s' is neither 0 nor 1", text);
+    *out = text[0] == '1';
+    return true;
+}
+
+/* The index of `text` among `words`, or an error that names them. */
+static bool
+knob_choice(const char *text, const char *const *words, int *out, struct gh_error *err)
+{
+    char all[160] = "";
+    for (int i = 0; words[i] != NULL; i++) {
+        if (strcmp(words[i], text) == 0) {
+            *out = i;
+            return true;
+        }
+        size_t used = strlen(all);
+        snprintf(all + used, sizeof all - used, "%s%s", i > 0 ? ", " : "", words[i]);
+    }
+    return gh_error_set(err, GH_EXIT_USAGE, "'%.60s' is not one of %s", text, all);
+}
+
+static bool
+set_gogc(void *target, const char *text, struct gh_error *err)
+{
+    struct plan *p = target;
+    long long n;
+    if (strcmp(text, "off") == 0) {
+        p->config.gogc = GH_GOGC_OFF;
+        return true;
+    }
+    if (!knob_number(text, &n) || n < 0 || n > INT32_MAX)
+        return gh_error_set(err, GH_EXIT_USAGE,
+                            "'%.60s' is not a percentage (0 to %d, or off to collect never)",
+                            text, INT32_MAX);
+    p->config.gogc = (int)n;
+    return true;
+}
+
+static bool
+set_go_gogc(void *target, const char *text, struct gh_error *err)
+{
+    struct plan *p = target;
+    long long n;
+    if (strcmp(text, "off") == 0) {
+        p->config.gogc = GH_GOGC_OFF;
+        return true;
+    }
+    if (!knob_number(text, &n) || n < INT32_MIN || n > INT32_MAX)
+        return gh_error_set(
+            err, GH_EXIT_USAGE,
+            "'%.60s' is not a percentage; Go would silently use 100; set a whole "
+            "number or off, or unset it",
+            text);
+    p->config.gogc = n < 0 ? GH_GOGC_OFF : (int)n;
+    return true;
+}
+
+static bool
+set_procs(void *target, const char *text, struct gh_error *err)
+{
+    return knob_int(text, 1, GH_PROCS_MAX, &((struct plan *)target)->config.procs, err);
+}
+
+static bool
+set_go_procs(void *target, const char *text, struct gh_error *err)
+{
+    struct gh_error why;
+    if (set_procs(target, text, &why))
+        return true;
+    long long n;
+    bool go_too = knob_number(text, &n) && n > 0 && n <= INT32_MAX;
+    return gh_error_set(err, GH_EXIT_USAGE, "%s%s", why.text,
+                        go_too ? "; Go would take it"
+                               : "; Go would silently use all processors");
+}
+
+static bool
+set_threads(void *target, const char *text, struct gh_error *err)
+{
+    return knob_int(text, 1, GH_PROCS_MAX, &((struct plan *)target)->threads, err);
+}
+
+static bool
+set_collector(void *target, const char *text, struct gh_error *err)
+{
+    const char *const *names = gh_collectors();
+    int i = 0;
+    if (!knob_choice(text, names, &i, err))
+        return false;
+    ((struct plan *)target)->config.collector = names[i];
+    return true;
+}
+
+static bool
+set_gctrace(void *target, const char *text, struct gh_error *err)
+{
+    return knob_bool(text, &((struct plan *)target)->gctrace, err);
+}
+
+/* Go: any positive number switches it on; more than 1 asks for more than is offered here. */
+static bool
+set_go_gctrace(void *target, const char *text, struct gh_error *err)
+{
+    int level = 0;
+    if (!knob_int(text, 0, INT32_MAX, &level, err))
+        return false;
+    ((struct plan *)target)->gctrace = level > 0;
+    return true;
+}
+
+static bool
+set_madvise(void *target, const char *text, struct gh_error *err)
+{
+    static const char *const words[] = {"dontneed", "free", NULL};
+    int i = 0;
+    if (!knob_choice(text, words, &i, err))
+        return false;
+    ((struct plan *)target)->config.madv_free = i == 1;
+    return true;
+}
+
+static bool
+set_go_madvise(void *target, const char *text, struct gh_error *err)
+{
+    bool dontneed = true;
+    if (!knob_bool(text, &dontneed, err))
+        return false;
+    ((struct plan *)target)->config.madv_free = !dontneed;
+    return true;
+}
+
+static bool
+set_shrink(void *target, const char *text, struct gh_error *err)
+{
+    return knob_bool(text, &((struct plan *)target)->config.shrink_stacks, err);
+}
+
+static bool
+set_go_shrink(void *target, const char *text, struct gh_error *err)
+{
+    bool off = false;
+    if (!knob_bool(text, &off, err))
+        return false;
+    ((struct plan *)target)->config.shrink_stacks = !off;
+    return true;
+}
+
+static bool
+set_verify(void *target, const char *text, struct gh_error *err)
+{
+    return knob_bool(text, &((struct plan *)target)->config.verify, err);
+}
+
+static bool
+knob_path(const char *text, const char **out, struct gh_error *err)
+{
+    if (text[0] == '\0')
+        return gh_error_set(err, GH_EXIT_USAGE,
+                            "the path is empty; give a file, or - for "
+                            "standard output");
+    *out = text;
+    return true;
+}
+
+static bool
+set_json(void *target, const char *text, struct gh_error *err)
+{
+    return knob_path(text, &((struct plan *)target)->json, err);
+}
+
+static bool
+set_output(void *target, const char *text, struct gh_error *err)
+{
+    return knob_path(text, &((struct plan *)target)->output, err);
+}
+
+static bool
+set_color(void *target, const char *text, struct gh_error *err)
+{
+    static const char *const words[] = {"auto", "always", "never", NULL};
+    int i = 0;
+    if (!knob_choice(text, words, &i, err))
+        return false;
+    ((struct plan *)target)->color = (enum plan_color)i;
+    return true;
+}
+
+static bool
+set_quiet(void *target, const char *text, struct gh_error *err)
+{
+    return knob_bool(text, &((struct plan *)target)->quiet, err);
+}
+
+static bool
+set_verbose(void *target, const char *text, struct gh_error *err)
+{
+    return knob_bool(text, &((struct plan *)target)->verbose, err);
+}
+
+static bool
+set_dry_run(void *target, const char *text, struct gh_error *err)
+{
+    return knob_bool(text, &((struct plan *)target)->dry_run, err);
+}
+
+static bool
+set_help(void *target, const char *text, struct gh_error *err)
+{
+    return knob_bool(text, &((struct plan *)target)->help, err);
+}
+
+/* Defaults here are shown and parsed alike; "" is a knob that is not set, NULL one whose
+ * default the plan works out. */
+const struct cli_option plan_knobs[] = {
+    {"gogc", 0, "N|off", "GOHEAP_GOGC", "GOGC", "100",
+     "collect when the heap has grown by N percent since the last collection", set_gogc,
+     set_go_gogc},
+    {"procs", 0, "N", "GOHEAP_PROCS", "GOMAXPROCS", NULL,
+     "threads that collect in parallel, 1 to 1024 (default: what the machine offers)",
+     set_procs, set_go_procs},
+    {"threads", 0, "N", "GOHEAP_THREADS", NULL, "1", "mutator threads of the workload",
+     set_threads, NULL},
+    {"collector", 0, "NAME", "GOHEAP_COLLECTOR", NULL, "stw", "collector: stw (stop the world)",
+     set_collector, NULL},
+    {"gctrace", 0, NULL, "GOHEAP_GCTRACE", "GODEBUG=gctrace", "0",
+     "print a line a collection on stderr, in Go's format", set_gctrace, set_go_gctrace},
+    {"madvise", 0, "HOW", "GOHEAP_MADVISE", "GODEBUG=madvdontneed", "dontneed",
+     "how memory is given back to the OS: dontneed or free", set_madvise, set_go_madvise},
+    {"shrink-stacks", 0, NULL, "GOHEAP_SHRINK_STACKS", "GODEBUG=gcshrinkstackoff", "1",
+     "halve stacks that are mostly unused, at collections", set_shrink, set_go_shrink},
+    {"verify", 0, NULL, "GOHEAP_VERIFY", NULL, "0",
+     "walk and check the whole heap after each collection", set_verify, NULL},
+    {"json", 0, "FILE", "GOHEAP_JSON", NULL, "",
+     "write the report for machines to FILE, - for standard output", set_json, NULL},
+    {"output", 'o', "FILE", "GOHEAP_OUTPUT", NULL, "",
+     "write the report for people to FILE instead of standard output", set_output, NULL},
+    {"color", 0, "WHEN", "GOHEAP_COLOR", NULL, "auto", "colour: auto, always or never",
+     set_color, NULL},
+    {"quiet", 'q', NULL, NULL, NULL, "0", "no report on standard output, no progress line",
+     set_quiet, NULL},
+    {"verbose", 'v', NULL, NULL, NULL, "0",
+     "add every setting and where it came from to the report", set_verbose, NULL},
+    {"dry-run", 'n', NULL, NULL, NULL, "0", "show what would run, and stop", set_dry_run, NULL},
+    {"help", 'h', NULL, NULL, NULL, "0", "show help, and stop", set_help, NULL},
+};
+
+size_t
+plan_knob_count(void)
+{
+    return sizeof plan_knobs / sizeof plan_knobs[0];
+}

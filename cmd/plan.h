@@ -1,0 +1,56 @@
+/* plan.h - the resolved command line of `goheap run`: pure data, and where each piece came
+ * from.
+ *
+ * Resolving reads the command line and the environment and touches nothing else, with one
+ * exception: a plug-in is loaded, because it brings options of its own. Flag over GOHEAP_*
+ * variable over Go's variable over default. */
+#ifndef GH_CMD_PLAN_H
+#define GH_CMD_PLAN_H
+
+#include "cmd/cli.h"
+#include "gc/api/heap.h"
+#include "workloads/options.h"
+
+enum plan_color { PLAN_COLOR_AUTO, PLAN_COLOR_ALWAYS, PLAN_COLOR_NEVER };
+
+enum { PLAN_WARNINGS_MAX = 8, PLAN_SETTINGS_MAX = 24, PLAN_VALUE_MAX = 48 };
+
+/* What a knob's row set, and by what: "default", "--gogc", "GOHEAP_GOGC", "GOGC". */
+struct plan_setting {
+    const struct cli_option *row;
+    const char *source;
+    char value[PLAN_VALUE_MAX]; /* as resolved, shortened to fit */
+};
+
+struct plan {
+    struct gh_config config; /* procs is resolved, never 0 */
+    int threads;
+    bool gctrace, quiet, verbose, dry_run, help;
+    enum plan_color color;
+    const char *json, *output; /* paths, "-" for standard output, NULL for none */
+
+    const char *workload_word; /* as given; NULL only if help is wanted */
+    const struct gh_workload *workload;
+    struct options options;
+
+    size_t n_settings;
+    struct plan_setting settings[PLAN_SETTINGS_MAX]; /* in the order of plan_knobs */
+    size_t n_warnings;
+    char warnings[PLAN_WARNINGS_MAX][200];
+};
+
+/* The knobs of `run`: the table behind parsing, --help and `goheap list options`. */
+extern const struct cli_option plan_knobs[];
+size_t plan_knob_count(void);
+
+/* Resolve argv[1..] and the environment. Usage errors. With --help, what was understood by
+ * then. */
+bool plan_resolve(struct plan *p, int argc, char **argv, struct gh_error *err);
+
+/* What the command line would run, for --dry-run. */
+void plan_print(const struct plan *p, FILE *out);
+
+/* Record what was resolved for `row` and by what; for the resolver and its tests. */
+const struct plan_setting *plan_setting_of(const struct plan *p, const char *flag);
+
+#endif

@@ -1,0 +1,56 @@
+/* facts.h - everything a report is made of, as pure data. Filled by the command, read by the
+ * text and the JSON report, so that both say the same. */
+#ifndef GH_PROFILES_FACTS_H
+#define GH_PROFILES_FACTS_H
+
+#include "gc/api/memstats.h"
+#include "profiles/environment.h"
+#include "profiles/pauses.h"
+
+/* A setting and where it came from: "gogc" "50" "GOGC". */
+struct facts_setting {
+    const char *name, *value, *source;
+};
+
+/* A figure the workload has emitted. */
+struct facts_metric {
+    const char *name;
+    double value;
+    const char *unit;
+};
+
+struct facts {
+    const char *workload;
+    int threads;
+    int gogc, procs; /* as in effect at the end; gogc -1 = off */
+    const char *collector;
+    bool text_utf8; /* the text report may use more than ASCII */
+    bool text_color;
+    bool show_settings; /* the text report lists the settings */
+    bool interrupted;
+
+    const struct facts_setting *settings; /* goheap's knobs */
+    size_t n_settings;
+    const struct facts_setting *options; /* the workload's own */
+    size_t n_options;
+    const struct facts_metric *metrics;
+    size_t n_metrics;
+
+    bool has_checksum, verified;
+    uint64_t checksum;
+
+    int64_t started_unix_ns;
+    double wall_s, cpu_s;     /* the timed section, or the whole of the run if there is none */
+    double total_wall_s;      /* from opening the heap to the end of verify */
+    struct gh_memstats stats; /* at the end of the run */
+    /* What was allocated in the stretch of `rate_wall_s` seconds. */
+    uint64_t allocs, alloc_bytes;
+    double rate_wall_s;
+    uint64_t timed_minor_faults, timed_major_faults; /* in the timed section */
+
+    const struct pauses *pauses; /* nobody adds to it any more */
+    struct process_usage usage;
+    const struct environment *environment;
+};
+
+#endif

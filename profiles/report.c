@@ -1,0 +1,192 @@
+/* report.c - see report.h. One function a line or block of the report; each reads facts and
+ * prints, none decides anything about the run. */
+#include "profiles/report.h"
+
+#include "profiles/humane.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { LABEL = 13, COLUMN = 20, WIDTH = 80 };
+
+static const char *
+report_style(const struct facts *f, const char *code)
+{
+    return f->text_color ? code : "";
+}
+
+static void
+report_label(const struct facts *f, FILE *out, const char *label)
+{
+    fprintf(out, "  %s%-*s%s", report_style(f, "\033[2m"), LABEL, label,
+            report_style(f, "\033[0m"));
+}
+
+/* One figure with its caption, padded to the column. Padding counts characters, not bytes. */
+static void
+report_cell(FILE *out, const char *figure, const char *caption)
+{
+    int chars = (int)strlen(caption) + 1;
+    for (const char *p = figure; *p != '\0'; p++)
+        chars += ((unsigned char)*p & 0xc0) != 0x80;
+    fprintf(out, "%s %s%*s", figure, caption, chars < COLUMN ? COLUMN - chars : 2, "");
+}
+
+static void
+report_line(const struct facts *f, FILE *out, const char *label, const char *figures[][2],
+            int n)
+{
+    report_label(f, out, label);
+    for (int i = 0; i < n - 1; i++)
+        report_cell(out, figures[i][0], figures[i][1]);
+    fprintf(out, "%s %s\n", figures[n - 1][0], figures[n - 1][1]);
+}
+
+static void
+report_heading(const struct facts *f, FILE *out)
+{
+    fprintf(out, "%s%s%s", report_style(f, "\033[1m"), f->workload, report_style(f, "\033[0m"));
+    int column = (int)strlen(f->workload);
+    for (size_t i = 0; i < f->n_options; i++) {
+        const char *name = f->options[i].name, *value = f->options[i].value;
+        int chars = (int)(strlen(name) + strlen(value)) + 4;
+        if (column + chars > WIDTH) {
+            fprintf(out, "\n   ");
+            column = 3;
+        }
+        fprintf(out, " --%s %s", name, value);
+        column += chars;
+    }
+    char gogc[16] = "off";
+    if (f->gogc >= 0)
+        snprintf(gogc, sizeof gogc, "%d", f->gogc);
+    fprintf(out, "\nGOGC %s, %d procs, %d mutator thread%s, collector %s%s\n\n", gogc, f->procs,
+            f->threads, f->threads == 1 ? "" : "s", f->collector,
+            f->interrupted ? ", INTERRUPTED" : "");
+}
+
+static void
+report_time(const struct facts *f, FILE *out)
+{
+    struct humane wall, cpu, total;
+    const char *line[][2] = {
+        {humane_ns(&wall, f->wall_s * 1e9, f->text_utf8), "wall"},
+        {humane_ns(&cpu, f->cpu_s * 1e9, f->text_utf8), "CPU"},
+        {humane_ns(&total, f->total_wall_s * 1e9, f->text_utf8), "with setup and checks"},
+    };
+    report_line(f, out, "time", line, 3);
+}
+
+static void
+report_allocation(const struct facts *f, FILE *out)
+{
+    struct humane a, b, c;
+    const char *allocated[][2] = {
+        {humane_count(&a, (double)f->allocs), "objects"},
+        {humane_bytes(&b, (double)f->alloc_bytes), ""},
+    };
+    report_line(f, out, "allocated", allocated, 2);
+    if (f->rate_wall_s <= 0 || f->allocs == 0)
+        return;
+    const char *rate[][2] = {
+        {humane_count(&a, (double)f->allocs / f->rate_wall_s), "a second"},
+        {humane_bytes(&b, (double)f->alloc_bytes / f->rate_wall_s), "a second"},
+        {humane_ns(&c, f->rate_wall_s * 1e9 / (double)f->allocs, f->text_utf8), "each"},
+    };
+    report_line(f, out, "rate", rate, 3);
+}
+
+static void
+report_collections(const struct facts *f, FILE *out)
+{
+    const struct gh_memstats *s = &f->stats;
+    const struct hist *h = &f->pauses->total;
+    struct humane a, b, c, d;
+    const char *cycles[][2] = {
+        {humane_whole(&a, s->num_gc), s->num_gc == 1 ? "cycle" : "cycles"},
+        {humane_whole(&b, s->num_forced_gc), "forced"},
+        {humane_plain(&c, s->gc_cpu_fraction * 100), "% of all CPU"},
+    };
+    report_line(f, out, "collections", cycles, 3);
+    if (h->count == 0)
+        return;
+    bool utf8 = f->text_utf8;
+    report_label(f, out, "pauses");
+    fprintf(out, "p50 %s   p90 %s   p99 %s   max %s\n",
+            humane_ns(&a, (double)hist_quantile(h, 0.50), utf8),
+            humane_ns(&b, (double)hist_quantile(h, 0.90), utf8),
+            humane_ns(&c, (double)hist_quantile(h, 0.99), utf8),
+            humane_ns(&d, (double)h->max, utf8));
+}
+
+static void
+report_memory(const struct facts *f, FILE *out)
+{
+    const struct gh_memstats *s = &f->stats;
+    struct humane a, b, c;
+    const char *heap[][2] = {
+        {humane_bytes(&a, (double)s->heap_peak), "peak"},
+        {humane_bytes(&b, (double)s->heap_marked), "live at last GC"},
+        {humane_bytes(&c, (double)s->next_gc), "goal"},
+    };
+    report_line(f, out, "heap", heap, f->gogc < 0 ? 2 : 3);
+    const char *process[][2] = {
+        {humane_bytes(&a, (double)f->usage.rss_peak_bytes), "RSS peak"},
+        {humane_bytes(&b, (double)(s->sys - s->heap_released)), "held from the OS"},
+    };
+    report_line(f, out, "process", process, 2);
+    const char *faults[][2] = {
+        {humane_whole(&a, f->timed_minor_faults), "minor"},
+        {humane_whole(&b, f->timed_major_faults), "major"},
+    };
+    report_line(f, out, "page faults", faults, 2);
+}
+
+static void
+report_workload(const struct facts *f, FILE *out)
+{
+    size_t width = LABEL - 1;
+    for (size_t i = 0; i < f->n_metrics; i++)
+        if (strlen(f->metrics[i].name) > width)
+            width = strlen(f->metrics[i].name);
+    if (f->n_metrics > 0)
+        fputc('\n', out);
+    for (size_t i = 0; i < f->n_metrics; i++) {
+        struct humane a;
+        fprintf(out, "  %-*s %s %s\n", (int)width, f->metrics[i].name,
+                humane_plain(&a, f->metrics[i].value), f->metrics[i].unit);
+    }
+    if (f->has_checksum) {
+        report_label(f, out, "checksum");
+        fprintf(out, "%" PRIu64 " (0x%" PRIx64 ")%s\n", f->checksum, f->checksum,
+                f->verified ? " ok" : " not verified");
+    } else if (f->interrupted) {
+        report_label(f, out, "checksum");
+        fprintf(out, "not computed: interrupted\n");
+    }
+}
+
+static void
+report_settings(const struct facts *f, FILE *out)
+{
+    fprintf(out, "\n  %-15s %-20s %s\n", "setting", "value", "from");
+    for (size_t i = 0; i < f->n_settings; i++)
+        fprintf(out, "  %-15s %-20s %s\n", f->settings[i].name, f->settings[i].value,
+                f->settings[i].source);
+    for (size_t i = 0; i < f->n_options; i++)
+        fprintf(out, "  %-15s %-20s %s\n", f->options[i].name, f->options[i].value,
+                f->options[i].source);
+}
+
+void
+report_write(const struct facts *f, FILE *out)
+{
+    report_heading(f, out);
+    report_time(f, out);
+    report_allocation(f, out);
+    report_collections(f, out);
+    report_memory(f, out);
+    report_workload(f, out);
+    if (f->show_settings)
+        report_settings(f, out);
+}
