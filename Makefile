@@ -71,7 +71,7 @@ SUPPORT_SRC := $(foreach l,$(LAYERS),$(wildcard tests/$(l)/support*.c))
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all tests check check-quick unit demo bench-speed install uninstall format format-check \
-        structure clean help
+        structure show-flags clean help
 
 all: $(B)/goheap ## build the binary (the default)
 
@@ -156,6 +156,9 @@ install: all ## install below PREFIX (default /usr/local), staged in DESTDIR
 uninstall: ## remove what install put there
 	rm -f $(BINDIR)/goheap $(PCDIR)/goheap.pc
 	rm -rf $(INCDIR) $(DESTDIR)$(PREFIX)/share/goheap
+
+show-flags: # for scripts/check-fast-path
+	@echo '$(FLAGS)'
 
 clean: ## remove build/
 	rm -rf build
