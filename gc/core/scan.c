@@ -8,6 +8,7 @@
 #include "gc/core/marker.h"
 
 #include "alloc/base/bits.h"
+#include "alloc/spaces/go/markbits.h"
 #include "gc/core/marker_crew.h"
 
 /* --- grey objects --- */
@@ -81,9 +82,8 @@ worker_share(struct mark_worker *w)
 /* --- marking one reference --- */
 
 GH_COLD GH_NORETURN static void
-mark_bad_pointer(const struct mark_worker *w, uintptr_t ref, const struct mspan *s)
+mark_bad_pointer(uintptr_t ref, const struct mspan *s)
 {
-    (void)w;
     if (s == NULL)
         gh_throw("found bad pointer in the heap: %p points into a heap arena, to no span",
                  (void *)ref);
@@ -97,35 +97,32 @@ mark_bad_pointer(const struct mark_worker *w, uintptr_t ref, const struct mspan 
              (int)atomic_load_explicit(&s->state, memory_order_relaxed), s->span_class);
 }
 
-/* Set a bit; true if it was clear. Plain while nobody else marks (Note [marking crew]); else
- * relaxed atomics: the bit orders nothing, whoever sets it reads an object that the stopped
- * world has published. */
+/* Worker 0 alone marks without atomic operations (marker.h, Note [marking crew]). */
 GH_INLINE bool
-mark_set8(struct mark_worker *w, uint8_t *byte, uint8_t bit)
+mark_set8(struct mark_worker *w, uint8_t *byte, unsigned bit)
 {
-    uint8_t old = __atomic_load_n(byte, __ATOMIC_RELAXED);
-    if (old & bit)
-        return false;
     if (w->shared)
-        return !(__atomic_fetch_or(byte, bit, __ATOMIC_RELAXED) & bit);
-    *byte = old | bit;
+        return markbits_set_bit8(byte, bit);
+    if (*byte >> bit & 1)
+        return false;
+    *byte = (uint8_t)(*byte | 1u << bit);
     return true;
 }
 
 GH_INLINE bool
-mark_set64(struct mark_worker *w, uint64_t *word, uint64_t bit)
+mark_set64(struct mark_worker *w, uint64_t *word, unsigned bit)
 {
-    uint64_t old = __atomic_load_n(word, __ATOMIC_RELAXED);
-    if (old & bit)
-        return false;
     if (w->shared)
-        return !(__atomic_fetch_or(word, bit, __ATOMIC_RELAXED) & bit);
-    *word = old | bit;
+        return markbits_set_bit64(word, bit);
+    if (*word >> bit & 1)
+        return false;
+    *word |= UINT64_C(1) << bit;
     return true;
 }
 
+/* The object at `obj` has just turned grey. */
 GH_INLINE void
-mark_count(struct mark_worker *w, uintptr_t obj, size_t bytes, bool noscan)
+mark_grey(struct mark_worker *w, uintptr_t obj, size_t bytes, bool noscan)
 {
     w->objects++;
     w->bytes += bytes;
@@ -136,38 +133,34 @@ mark_count(struct mark_worker *w, uintptr_t obj, size_t bytes, bool noscan)
 }
 
 GH_INLINE void
-mark_inline(struct mark_worker *w, uintptr_t ref, unsigned span_class)
+mark_inline(struct mark_worker *w, struct arena *a, uintptr_t ref, unsigned span_class)
 {
     uintptr_t page = align_down(ref, GH_PAGE);
-    uintptr_t off = ref - page;
-    if (GH_UNLIKELY(off >= INLINE_SCANS_OFF))
-        mark_bad_pointer(w, ref, pages_span_of(w->pages, ref));
-    unsigned c = span_class >> 1;
-    size_t size = sizeclass_bytes[c];
-    uint32_t i = (uint32_t)((off * sizeclass_magic[c]) >> 32);
-    if (mark_set8(w, (uint8_t *)page + INLINE_MARKS_OFF + i / 8, (uint8_t)(1u << (i % 8))))
-        mark_count(w, page + i * size, size, span_class & 1);
+    if (GH_UNLIKELY(ref - page >= INLINE_SCANS_OFF))
+        mark_bad_pointer(ref, pages_span_of(w->pages, ref));
+    size_t size = sizeclass_bytes[span_class >> 1];
+    uint32_t i = markbits_inline_index(ref, span_class);
+    if (!mark_set8(w, markbits_inline_byte(ref, i), i % 8))
+        return;
+    markbits_note_page(a, page);
+    mark_grey(w, page + i * size, size, span_class & 1);
 }
 
 GH_NOINLINE static void
-mark_span(struct mark_worker *w, uintptr_t ref, const struct mspan *s)
+mark_span(struct mark_worker *w, uintptr_t ref)
 {
+    const struct mspan *s = pages_span_of(w->pages, ref);
     /* acquire: pairs with the release in pages_publish */
     if (s == NULL || atomic_load_explicit(&s->state, memory_order_acquire) != MSPAN_IN_USE)
-        mark_bad_pointer(w, ref, s);
+        mark_bad_pointer(ref, s);
     uint32_t i = mspan_index_of(s, ref);
     if (i >= s->nelems)
-        mark_bad_pointer(w, ref, s);
-    if (mark_set64(w, &s->mark_bits[i / 64], UINT64_C(1) << (i % 64)))
-        mark_count(w, s->base + i * s->elemsize, s->elemsize, s->span_class & 1);
-}
-
-GH_INLINE unsigned
-mark_inline_class(const struct arena *a, uintptr_t ref)
-{
-    /* relaxed: whoever holds the reference was told it after the class was set */
-    return atomic_load_explicit(&a->inline_class[(ref >> GH_PAGE_SHIFT) % GH_PAGES_PER_ARENA],
-                                memory_order_relaxed);
+        mark_bad_pointer(ref, s);
+    if (!mark_set64(w, &s->mark_bits[i / 64], i % 64))
+        return;
+    /* of a span across arenas the first page's arena is meant */
+    markbits_note_page(pages_arena_of(w->pages, s->base), s->base);
+    mark_grey(w, s->base + i * s->elemsize, s->elemsize, s->span_class & 1);
 }
 
 GH_INLINE void
@@ -176,11 +169,11 @@ mark_ref(struct mark_worker *w, uintptr_t ref)
     struct arena *a = pages_arena_of(w->pages, ref);
     if (GH_UNLIKELY(a == NULL))
         return; /* not of this heap: the zero-size address, a static object */
-    unsigned c = mark_inline_class(a, ref);
+    unsigned c = markbits_inline_class(a, ref);
     if (GH_LIKELY(c != 0))
-        mark_inline(w, ref, c);
+        mark_inline(w, a, ref, c);
     else
-        mark_span(w, ref, pages_span_of(w->pages, ref));
+        mark_span(w, ref);
 }
 
 /* --- the prefetch queue --- */
@@ -287,7 +280,7 @@ scan_inline_object(struct mark_worker *w, uintptr_t obj, unsigned span_class)
 GH_INLINE void
 scan_object(struct mark_worker *w, uintptr_t obj)
 {
-    unsigned c = mark_inline_class(pages_arena_of(w->pages, obj), obj);
+    unsigned c = markbits_inline_class(pages_arena_of(w->pages, obj), obj);
     if (GH_LIKELY(c != 0))
         scan_inline_object(w, obj, c);
     else

@@ -7,7 +7,7 @@
  * verify_heap_stw asks each room to check its own books. */
 #include "gc/core/heap.h"
 
-#include "alloc/base/bits.h"
+#include "alloc/spaces/go/markbits.h"
 
 #include <stdlib.h>
 
@@ -52,15 +52,6 @@ verify_set_grow(struct verify_set *s)
     s->cap = cap;
 }
 
-static bool
-verify_is_marked(const struct object_ref *o)
-{
-    const uint8_t *inline_marks = (const uint8_t *)o->span->base + INLINE_MARKS_OFF;
-    if (o->span->inline_marks)
-        return inline_marks[o->index / 8] >> (o->index % 8) & 1;
-    return o->span->mark_bits[o->index / 64] >> (o->index % 64) & 1;
-}
-
 /* A reference was met at `slot`. */
 static void
 verify_visit(void *ctx, void **slot)
@@ -74,7 +65,7 @@ verify_visit(void *ctx, void **slot)
            "verify: slot %p holds %p, which is in no object", (void *)slot, (void *)ref);
     VERIFY(!gospace_is_free(o.span, o.index), "verify: slot %p holds %p, a free slot of class %u",
            (void *)slot, (void *)ref, o.span->span_class);
-    VERIFY(verify_is_marked(&o), "verify: slot %p holds %p, reachable but not marked (class %u)",
+    VERIFY(markbits_is_set(o.span, o.index), "verify: slot %p holds %p, reachable but not marked (class %u)",
            (void *)slot, (void *)ref, o.span->span_class);
     if (verify_set_has(s, o.base))
         return;
