@@ -149,7 +149,7 @@ install: all ## install below PREFIX (default /usr/local), staged in DESTDIR
 	install -d $(BINDIR) $(PCDIR) $(EXDIR)
 	install -m 755 $(B)/goheap $(BINDIR)/goheap
 	set -e; for h in $(PUBLIC); do install -D -m 644 $$h $(INCDIR)/$$h; done
-	install -m 644 workloads/skeleton/* $(EXDIR)/
+	install -m 644 $(wildcard workloads/skeleton/*.c) workloads/skeleton/Makefile $(EXDIR)/
 	sed 's|@PREFIX@|$(PREFIX)|' scripts/goheap.pc.in > $(PCDIR)/goheap.pc
 	chmod 644 $(PCDIR)/goheap.pc
 
