@@ -79,12 +79,30 @@ chunks_are_booked_and_given_back(void **state)
     assert_int_equal(atomic_load(&a.ready), 0);
 }
 
+/* Sizes that divide a chunk leave the least room for the link between chunks. */
+static void
+full_chunks_do_not_overwrite_their_link(void **state)
+{
+    static const size_t sizes[] = {8, 64, 128, 8184, 16376};
+    for (size_t k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++) {
+        struct os_account a;
+        struct fixalloc f;
+        os_account_init(&a, false);
+        fixalloc_init(&f, &a, sizes[k], OS_OTHER);
+        for (size_t bytes = 0; bytes < 3 * 16384; bytes += sizes[k])
+            memset(fixalloc_get(&f), 0xff, sizes[k]);
+        fixalloc_finish(&f);
+        assert_int_equal(os_sys_total(&a), 0);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(records_are_zeroed_and_reused_last_first),
         cmocka_unit_test(chunks_are_booked_and_given_back),
+        cmocka_unit_test(full_chunks_do_not_overwrite_their_link),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -184,6 +184,26 @@ unused_by_madv_free_keeps_the_pages_for_now(void **state)
     assert_books(&a, 0, 0, 0, 0);
 }
 
+/* Memory of a file refuses MADV_FREE with EINVAL, as old kernels do. */
+static void
+unused_falls_back_where_madv_free_is_refused(void **state)
+{
+    struct os_account a;
+    os_account_init(&a, true);
+    char *p = os_alloc(&a, MB, OS_HEAP, NULL);
+    int fd = memfd_create("test", 0);
+    assert_int_equal(ftruncate(fd, MB), 0);
+    void *q = mmap(p, MB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, 0);
+    assert_ptr_equal(q, p);
+    p[0] = 1;
+    assert_true(os_unused(&a, p, MB));
+    assert_int_equal(p[0], 0);
+    assert_int_equal(atomic_load(&a.madvise_failed), 0);
+    assert_books(&a, 0, MB, 0, MB);
+    os_release(&a, p, MB, MB, 0, OS_HEAP);
+    close(fd);
+}
+
 static void
 clocks_advance(void **state)
 {
@@ -206,6 +226,7 @@ main(void)
         cmocka_unit_test(refusals_come_back_and_are_not_booked),
         cmocka_unit_test(unused_that_fails_is_counted_and_not_booked),
         cmocka_unit_test(unused_by_madv_free_keeps_the_pages_for_now),
+        cmocka_unit_test(unused_falls_back_where_madv_free_is_refused),
         cmocka_unit_test(clocks_advance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
