@@ -37,13 +37,13 @@ struct class_row {
 static struct class_row rows[CLASSES]; /* [0] stays empty */
 static unsigned nrows = 1;
 
-#define REQUIRE(cond, row)                                                                      \
-    do {                                                                                        \
-        if (!(cond)) {                                                                          \
-            fprintf(stderr, "sizeclasses: class %u (%u bytes, %u pages): broken: %s\n", (row),  \
-                    rows[(row)].bytes, rows[(row)].pages, #cond);                               \
-            exit(1);                                                                            \
-        }                                                                                       \
+#define REQUIRE(cond, row)                                                                     \
+    do {                                                                                       \
+        if (!(cond)) {                                                                         \
+            fprintf(stderr, "sizeclasses: class %u (%u bytes, %u pages): broken: %s\n", (row), \
+                    rows[(row)].bytes, rows[(row)].pages, #cond);                              \
+            exit(1);                                                                           \
+        }                                                                                      \
     } while (0)
 
 static unsigned
@@ -73,7 +73,8 @@ add_candidate(unsigned size)
 {
     unsigned pages = pages_for(size);
     struct class_row *last = &rows[nrows - 1];
-    if (nrows > 1 && last->pages == pages && pages * PAGE / last->bytes == pages * PAGE / size) {
+    if (nrows > 1 && last->pages == pages &&
+        pages * PAGE / last->bytes == pages * PAGE / size) {
         last->bytes = size;
         return;
     }

@@ -68,9 +68,10 @@ void
 gospace_start_sweep_stw(struct gospace *g)
 {
     CHECK(gospace_sweep_done(g), "gospace_start_sweep_stw: the last sweep is not finished");
+    struct pages_stats st;
+    pages_read_stats(g->pages, &st);
     /* relaxed, all of it: starting the world orders it before any sweeping */
-    uint64_t inuse = atomic_load_explicit(&g->pages->inuse, memory_order_relaxed);
-    atomic_store_explicit(&g->pages_to_sweep, inuse / GH_PAGE, memory_order_relaxed);
+    atomic_store_explicit(&g->pages_to_sweep, st.inuse / GH_PAGE, memory_order_relaxed);
     atomic_store_explicit(&g->pages_swept, 0, memory_order_relaxed);
     atomic_store_explicit(&g->sweep_cursor, 0, memory_order_relaxed);
     atomic_store_explicit(&g->sweepgen, gospace_sweepgen(g) + 2, memory_order_relaxed);

@@ -53,6 +53,7 @@ span_init_small(struct gospace *g, struct mspan *s, unsigned span_class)
     s->nelems = span_slots(span_class);
     s->limit = s->base + s->nelems * s->elemsize;
     s->large_type = NULL;
+    s->next = NULL;
     s->freeindex = 0;
     s->alloc_count = 0;
     /* never written: the first sweep replaces them */
@@ -78,6 +79,7 @@ span_init_large(struct gospace *g, struct mspan *s, const struct gh_type *type)
     s->elemsize = (size_t)s->npages * GH_PAGE;
     s->limit = s->base + s->elemsize;
     s->large_type = noscan ? NULL : type;
+    s->next = NULL;
     s->freeindex = 1;
     s->alloc_count = 1;
     s->alloc_bits = (uint64_t *)gcbits_zero;

@@ -1,0 +1,134 @@
+/* test_spanset.c - lock-free sets of spans. */
+#include "fixture.h"
+
+enum { THREADS = 4, EACH = 20000 };
+
+static struct mspan *
+numbered(uintptr_t n)
+{
+    return (struct mspan *)(n * 64); /* never looked into */
+}
+
+static void
+spans_come_out_in_the_order_they_went_in(void **state)
+{
+    struct fixture *f = *state;
+    struct spanset set = {0};
+    unsigned n = 3 * SPANSET_BLOCK * SPANSET_SPINE / 2 + 7; /* the spine has to grow */
+    assert_null(spanset_pop(&set, &f->space.set_pool));
+    for (unsigned i = 1; i <= n; i++)
+        spanset_push(&set, &f->space.set_pool, numbered(i));
+    assert_int_equal(spanset_count(&set), n);
+    for (unsigned i = 1; i <= n; i++)
+        assert_ptr_equal(spanset_pop(&set, &f->space.set_pool), numbered(i));
+    assert_null(spanset_pop(&set, &f->space.set_pool));
+}
+
+static void
+reset_gives_every_block_back(void **state)
+{
+    struct fixture *f = *state;
+    struct spanset set = {0};
+    uint64_t sys = 0;
+    for (unsigned round = 0; round < 20; round++) {
+        unsigned n = 2 * SPANSET_BLOCK + (round % 3 == 0 ? 0 : round);
+        for (unsigned i = 1; i <= n; i++)
+            spanset_push(&set, &f->space.set_pool, numbered(i));
+        for (unsigned i = 1; i <= n; i++)
+            assert_ptr_equal(spanset_pop(&set, &f->space.set_pool), numbered(i));
+        spanset_reset_stw(&set, &f->space.set_pool);
+        unsigned pooled = 0;
+        for (struct spanset_block *b = f->space.set_pool.free; b != NULL; b = b->link)
+            pooled++;
+        assert_int_equal(pooled, round == 0 ? 2 : 3); /* all there ever were, once each */
+        if (round == 1)
+            sys = atomic_load(&f->account.sys[OS_GC]);
+    }
+    assert_int_equal(atomic_load(&f->account.sys[OS_GC]), sys);
+}
+
+struct stress {
+    struct spanset set;
+    struct spanset_pool *pool;
+    _Atomic(unsigned) next_thread;
+    _Atomic(uint64_t) sum, count;
+    _Atomic(uint8_t) seen[THREADS * EACH + 1];
+};
+
+static void *
+push_and_pop(void *arg)
+{
+    struct stress *st = arg;
+    unsigned t = atomic_fetch_add(&st->next_thread, 1);
+    uint64_t rng = t, sum = 0, count = 0;
+    unsigned pushed = 0;
+    while (pushed < EACH || spanset_count(&st->set) > 0) {
+        if (pushed < EACH && test_random(&rng) % 2 == 0) {
+            spanset_push(&st->set, st->pool, numbered(1 + t * EACH + pushed));
+            pushed++;
+            continue;
+        }
+        struct mspan *s = spanset_pop(&st->set, st->pool);
+        if (s == NULL)
+            continue;
+        atomic_fetch_add(&st->seen[(uintptr_t)s / 64], 1);
+        sum += (uintptr_t)s / 64;
+        count++;
+    }
+    atomic_fetch_add(&st->sum, sum);
+    atomic_fetch_add(&st->count, count);
+    return NULL;
+}
+
+static void
+threads_lose_and_double_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct stress *st = calloc(1, sizeof(*st));
+    st->pool = &f->space.set_pool;
+    pthread_t t[THREADS];
+    for (unsigned i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&t[i], NULL, push_and_pop, st), 0);
+    for (unsigned i = 0; i < THREADS; i++)
+        pthread_join(t[i], NULL);
+    uint64_t n = THREADS * EACH;
+    assert_int_equal(st->count, n);
+    assert_int_equal(st->sum, n * (n + 1) / 2);
+    for (unsigned i = 1; i <= n; i++)
+        assert_int_equal(st->seen[i], 1);
+    spanset_reset_stw(&st->set, st->pool);
+    free(st);
+}
+
+static void
+add_number(void *ctx, struct mspan *s)
+{
+    *(uintptr_t *)ctx += (uintptr_t)s / 64;
+}
+
+static void
+each_visits_what_is_left(void **state)
+{
+    struct fixture *f = *state;
+    struct spanset set = {0};
+    uintptr_t sum = 0;
+    for (unsigned i = 1; i <= 5; i++)
+        spanset_push(&set, &f->space.set_pool, numbered(i));
+    spanset_pop(&set, &f->space.set_pool);
+    spanset_each_stw(&set, add_number, &sum);
+    assert_int_equal(sum, 2 + 3 + 4 + 5);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_open, fixture_close)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(spans_come_out_in_the_order_they_went_in),
+        TEST(reset_gives_every_block_back),
+        TEST(threads_lose_and_double_nothing),
+        TEST(each_visits_what_is_left),
+    };
+    return cmocka_run_group_tests_name("spanset", tests, NULL, NULL);
+}
