@@ -23,16 +23,16 @@ GH_API GH_NORETURN GH_COLD void gh_throw(const char *fmt, ...) GH_PRINTF(1, 2);
  * `fn` must neither lock nor allocate. One hook a process; the last one set wins. */
 void gh_throw_set_context(void (*fn)(void *ctx), void *ctx);
 
-#define CHECK(cond, ...)                                                                        \
-    do {                                                                                        \
-        if (GH_UNLIKELY(!(cond)))                                                               \
-            gh_throw(__VA_ARGS__);                                                              \
+#define CHECK(cond, ...)           \
+    do {                           \
+        if (GH_UNLIKELY(!(cond)))  \
+            gh_throw(__VA_ARGS__); \
     } while (0)
 
-#define ASSERT(cond, ...)                                                                       \
-    do {                                                                                        \
-        if (GH_DEBUG && GH_UNLIKELY(!(cond)))                                                   \
-            gh_throw(__VA_ARGS__);                                                              \
+#define ASSERT(cond, ...)                     \
+    do {                                      \
+        if (GH_DEBUG && GH_UNLIKELY(!(cond))) \
+            gh_throw(__VA_ARGS__);            \
     } while (0)
 
 #define VERIFY(cond, ...) CHECK(cond, __VA_ARGS__)

@@ -39,18 +39,18 @@ enum {
 
     GH_ADDR_BITS = 48,
 
-    GH_CLASSES = 68,                 /* size classes, class 0 = large objects */
+    GH_CLASSES = 68,                  /* size classes, class 0 = large objects */
     GH_SPAN_CLASSES = 2 * GH_CLASSES, /* class << 1 | noscan */
-    GH_SMALL_MAX = 32760,            /* the largest small object, header included */
-    GH_TINY_SIZE = 16,               /* block of the tiny allocator */
-    GH_TINY_CLASS = 2,               /* its size class */
-    GH_HEADER_MIN = 512,             /* larger small objects with pointers carry a header */
+    GH_SMALL_MAX = 32760,             /* the largest small object, header included */
+    GH_TINY_SIZE = 16,                /* block of the tiny allocator */
+    GH_TINY_CLASS = 2,                /* its size class */
+    GH_HEADER_MIN = 512,              /* larger small objects with pointers carry a header */
     GH_HEADER = 8,
 
-    GH_STACK_MIN = 2048,             /* first stack of a mutator */
-    GH_STACK_MAX = 1000000000,       /* beyond it: fatal stack overflow, as in Go */
+    GH_STACK_MIN = 2048,       /* first stack of a mutator */
+    GH_STACK_MAX = 1000000000, /* beyond it: fatal stack overflow, as in Go */
 
-    GH_RUN_MAX_BYTES = 16384,        /* a run is zeroed at once: keep it within L1 */
+    GH_RUN_MAX_BYTES = 16384, /* a run is zeroed at once: keep it within L1 */
     GH_RUN_MAX_OBJECTS = GH_TORTURE ? 2 : 1 << 20,
 
     GH_CACHELINE = 64,
@@ -59,10 +59,10 @@ enum {
 /* Where the first arena is looked for. Go's 0xc000000000 is not usable under the
  * sanitizers (it lies in their shadow); this one is honoured by TSan, ASan and valgrind. */
 #if GH_TSAN || defined(__SANITIZE_ADDRESS__) || GH_DEBUG
-#define GH_ARENA_HINT UINT64_C(0x7e8000000000)
+#define GH_ARENA_HINT      UINT64_C(0x7e8000000000)
 #define GH_ARENA_HINT_STEP (-(INT64_C(1) << 32))
 #else
-#define GH_ARENA_HINT UINT64_C(0x00c000000000)
+#define GH_ARENA_HINT      UINT64_C(0x00c000000000)
 #define GH_ARENA_HINT_STEP (INT64_C(1) << 40)
 #endif
 

@@ -1,5 +1,6 @@
 /* fixalloc.h - free-list allocator of fixed-size records (Go: fixalloc). Metadata only; memory
- * is never returned to the OS before fixalloc_finish. Not locked: the owner's lock guards it. */
+ * is never returned to the OS before fixalloc_finish. Not locked: the owner's lock guards it.
+ */
 #ifndef GH_ALLOC_BASE_FIXALLOC_H
 #define GH_ALLOC_BASE_FIXALLOC_H
 
@@ -8,11 +9,11 @@
 struct fixalloc {
     struct os_account *account;
     enum os_kind kind;
-    size_t size;      /* of one record, rounded up to 8; at most 16 KiB - 8 */
-    size_t chunk;     /* bytes of records in a chunk; 16 KiB are taken from the OS at a time */
+    size_t size;  /* of one record, rounded up to 8; at most 16 KiB - 8 */
+    size_t chunk; /* bytes of records in a chunk; 16 KiB are taken from the OS at a time */
     void *free_list;
     char *fresh, *fresh_end;
-    void *chunks;     /* list of chunks, for finish */
+    void *chunks; /* list of chunks, for finish */
     uint64_t inuse_bytes;
 };
 

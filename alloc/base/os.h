@@ -41,7 +41,7 @@ struct os_account {
     _Atomic(uint64_t) prepared;      /* bytes Prepared */
     _Atomic(uint64_t) ready;         /* bytes Ready (Go: mappedReady) */
     _Atomic(uint64_t) madvise_failed;
-    bool use_madv_free;   /* immutable: os_unused by MADV_FREE (Go: madvdontneed=0) */
+    bool use_madv_free; /* immutable: os_unused by MADV_FREE (Go: madvdontneed=0) */
 };
 
 enum os_advice { OS_HUGEPAGE, OS_NOHUGEPAGE };

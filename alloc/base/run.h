@@ -4,10 +4,10 @@
  * path when a run is used up (docs/design/foundation.md, "Runs").
  *
  * Invariants:  start <= next <= limit;  [next, limit) is free memory of one span, zeroed
- *              where it has to be;  next - start and limit - start are multiples of the slot size;
- *              an empty run has next == limit (both may be 0).
- *              limit may be lowered by the owner (a sample is due); never raised.
- *              bits in the span's pointer bitmap for [next, limit) hold `mask` repeated.   */
+ *              where it has to be;  next - start and limit - start are multiples of the slot
+ * size; an empty run has next == limit (both may be 0). limit may be lowered by the owner (a
+ * sample is due); never raised. bits in the span's pointer bitmap for [next, limit) hold `mask`
+ * repeated.   */
 #ifndef GH_ALLOC_BASE_RUN_H
 #define GH_ALLOC_BASE_RUN_H
 

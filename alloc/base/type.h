@@ -29,7 +29,7 @@ struct gh_type {
     uint32_t run_offset; /* byte offset of the type's run in the array of runs */
     uint32_t slot_bytes; /* what the bump advances by: the size class's size */
     uint8_t span_class;
-    uint64_t run_mask;   /* mask of one object, compared with the run's; 0 = no references */
+    uint64_t run_mask; /* mask of one object, compared with the run's; 0 = no references */
 };
 
 /* run_mask of every type with a header. Runs of header classes carry mask 0, so that the fast
