@@ -1,0 +1,299 @@
+/* test_sweep.c - whole cycles against a shadow of what must be alive. */
+#include "fixture.h"
+
+#include "alloc/base/bits.h"
+
+enum { OBJECTS_MAX = 60000, ROUND_OBJECTS = 12000, CYCLES = 12 };
+
+struct object {
+    uintptr_t p;
+    size_t bytes;    /* of the slot */
+    unsigned class_; /* 0 = large */
+    uint64_t tag;    /* in every word of the object */
+};
+
+struct shadow {
+    struct fixture *f;
+    uint64_t rng;
+    size_t n;
+    struct object objects[OBJECTS_MAX];
+    uintptr_t live[OBJECTS_MAX];
+};
+
+static void
+fill_object(const struct object *o)
+{
+    uint64_t *w = (uint64_t *)o->p;
+    for (size_t i = 0; i < o->bytes / 8; i++)
+        w[i] = o->tag;
+}
+
+static bool
+is_intact(const struct object *o)
+{
+    const uint64_t *w = (const uint64_t *)o->p;
+    for (size_t i = 0; i < o->bytes / 8; i++)
+        if (w[i] != o->tag)
+            return false;
+    return true;
+}
+
+static struct object
+allocate(struct shadow *sh)
+{
+    uint64_t r = test_random(&sh->rng);
+    unsigned cache = (unsigned)(r % CACHES);
+    struct object o = {.tag = r | 1};
+    if (r >> 8 & 127) {
+        unsigned sc = 2 + (unsigned)(r >> 16 & 0xffff) % (GH_SPAN_CLASSES - 2);
+        o.class_ = sc >> 1;
+        o.bytes = sizeclass_bytes[o.class_];
+        uint64_t mask = sc & 1 ? 0 : test_random(&sh->rng);
+        mask = span_has_bitmap(o.bytes, sc) ? mask & bits_low((unsigned)o.bytes / 8) : 0;
+        o.p = take_slot(sh->f, cache, sc, mask);
+    } else {
+        struct refill took;
+        size_t bytes = 32769 + (r >> 16) % 100000;
+        o.bytes = align_up(bytes, GH_PAGE);
+        o.p = (uintptr_t)gospace_alloc_large(&sh->f->space, &sh->f->caches[cache], bytes, NULL,
+                                             &took);
+        assert_int_equal(took.live_bytes, o.bytes);
+    }
+    assert_true(all_zero(o.p, o.bytes));
+    fill_object(&o);
+    return o;
+}
+
+static void
+check_all_intact(const struct shadow *sh)
+{
+    for (size_t i = 0; i < sh->n; i++)
+        assert_true(is_intact(&sh->objects[i]));
+}
+
+static void
+check_counts(const struct shadow *sh)
+{
+    uint64_t n[GH_CLASSES] = {0}, large_bytes = 0;
+    for (size_t i = 0; i < sh->n; i++) {
+        n[sh->objects[i].class_]++;
+        large_bytes += sh->objects[i].class_ == 0 ? sh->objects[i].bytes : 0;
+    }
+    struct alloc_counts c;
+    gospace_sum_counts(&sh->f->space, &c);
+    for (unsigned k = 1; k < GH_CLASSES; k++)
+        assert_int_equal(c.small_allocs[k] - c.small_frees[k], n[k]);
+    assert_int_equal(c.large_allocs - c.large_frees, n[0]);
+    assert_int_equal(c.large_alloc_bytes - c.large_free_bytes, large_bytes);
+}
+
+/* Drop a random share of the objects, and mark the others. */
+static void
+cull_and_mark(struct shadow *sh)
+{
+    unsigned keep_of_16 = (unsigned)(test_random(&sh->rng) % 16);
+    size_t kept = 0;
+    for (size_t i = 0; i < sh->n; i++)
+        if (test_random(&sh->rng) % 16 < keep_of_16)
+            sh->objects[kept++] = sh->objects[i];
+    sh->n = kept;
+    for (size_t i = 0; i < kept; i++)
+        sh->live[i] = sh->objects[i].p + sh->objects[i].bytes / 2 / 8 * 8; /* interior */
+    cycle_keeping(sh->f, sh->live, kept);
+}
+
+static void
+one_cycle(struct shadow *sh)
+{
+    for (unsigned i = 0; i < ROUND_OBJECTS && sh->n < OBJECTS_MAX; i++) {
+        /* the background sweeper works in between */
+        if (i % 16 == 0)
+            gospace_sweep_one(&sh->f->space);
+        sh->objects[sh->n++] = allocate(sh);
+    }
+    check_all_intact(sh);
+    flush_all(sh->f);
+    gospace_verify_stw(&sh->f->space); /* maybe half swept */
+    cull_and_mark(sh);
+    gospace_verify_stw(&sh->f->space); /* nothing swept */
+    if (test_random(&sh->rng) % 2 == 0) {
+        gospace_finish_sweep(&sh->f->space);
+        assert_true(gospace_sweep_done(&sh->f->space));
+        gospace_verify_stw(&sh->f->space);
+        check_counts(sh);
+    }
+    check_all_intact(sh);
+}
+
+static void
+survivors_are_intact_and_the_rest_is_reused(void **state)
+{
+    struct shadow *sh = calloc(1, sizeof(*sh));
+    sh->f = *state;
+    sh->rng = test_seed(__func__);
+    for (unsigned i = 0; i < CYCLES; i++)
+        one_cycle(sh);
+    free(sh);
+}
+
+static void
+everything_dead_gives_all_pages_back(void **state)
+{
+    struct fixture *f = *state;
+    struct shadow *sh = calloc(1, sizeof(*sh));
+    sh->f = f;
+    sh->rng = test_seed(__func__);
+    for (unsigned i = 0; i < ROUND_OBJECTS; i++)
+        allocate(sh);
+    cycle_keeping(f, NULL, 0);
+    gospace_finish_sweep(&f->space);
+    assert_int_equal(gospace_verify_stw(&f->space), 0);
+    assert_int_equal(f->space.pages_swept, f->space.pages_to_sweep);
+    struct pages_stats st;
+    pages_read_stats(&f->pages, &st);
+    assert_int_equal(st.inuse, 0);
+    check_counts(sh);
+    free(sh);
+}
+
+static void
+unused_rest_of_a_run_is_free_again(void **state)
+{
+    struct fixture *f = *state;
+    unsigned sc = 2 << 1 | 1;
+    uintptr_t p = take_slot(f, 0, sc, 0);
+    gospace_flush(&f->space, &f->caches[0]);
+    struct object_ref o;
+    assert_true(gospace_find_object(&f->space, p + 15, &o));
+    assert_int_equal(o.base, p);
+    assert_false(gospace_is_free(o.span, o.index));
+    assert_true(gospace_is_free(o.span, o.index + 1));
+    assert_int_equal(o.span->alloc_count, 1);
+    assert_int_equal(f->caches[0].counts.small_allocs[2], 1);
+    assert_int_equal(f->runs[0][sc].next, f->runs[0][sc].limit);
+}
+
+static void
+addresses_outside_objects_are_not_found(void **state)
+{
+    struct fixture *f = *state;
+    struct object_ref o;
+    uintptr_t p = take_slot(f, 0, 2 << 1, 1);
+    assert_false(gospace_find_object(&f->space, 0, &o));
+    assert_false(gospace_find_object(&f->space, (uintptr_t)&o, &o));
+    assert_false(gospace_find_object(&f->space, UINTPTR_MAX, &o));
+    /* the span's own metadata */
+    assert_false(gospace_find_object(&f->space, p - p % GH_PAGE + INLINE_MARKS_OFF, &o));
+    assert_true(gospace_find_object(&f->space, p, &o));
+}
+
+/* --- mutators while the background sweeps --- */
+
+enum { MUTATORS = 3, PER_MUTATOR = 4000, ROUNDS = 6 };
+
+struct crew {
+    struct fixture *f;
+    pthread_barrier_t start, stop;
+    struct worker {
+        struct crew *crew;
+        unsigned cache;
+        uint64_t rng;
+        size_t n, broken;
+        struct object objects[PER_MUTATOR];
+    } workers[MUTATORS];
+};
+
+static void
+work_one_round(struct worker *w)
+{
+    size_t broken = 0;
+    for (size_t i = 0; i < w->n; i++)
+        broken += !is_intact(&w->objects[i]);
+    while (w->n < PER_MUTATOR) {
+        unsigned sc = 2 + (unsigned)(test_random(&w->rng) % 60);
+        struct object o = {.class_ = sc >> 1, .bytes = sizeclass_bytes[sc >> 1]};
+        o.tag = test_random(&w->rng);
+        o.p = take_slot(w->crew->f, w->cache, sc, sc & 1 ? 0 : 1);
+        broken += !all_zero(o.p, o.bytes);
+        fill_object(&o);
+        w->objects[w->n++] = o;
+    }
+    w->broken += broken;
+}
+
+static void *
+work(void *arg)
+{
+    struct worker *w = arg;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        pthread_barrier_wait(&w->crew->start);
+        work_one_round(w);
+        pthread_barrier_wait(&w->crew->stop);
+    }
+    return NULL;
+}
+
+/* The world is stopped: collect, keeping every other object of each mutator. */
+static void
+collect(struct crew *crew)
+{
+    struct fixture *f = crew->f;
+    gospace_finish_sweep(&f->space);
+    flush_all(f);
+    gospace_verify_stw(&f->space);
+    gospace_start_mark_stw(&f->space);
+    for (unsigned i = 0; i < MUTATORS; i++) {
+        struct worker *w = &crew->workers[i];
+        size_t kept = 0;
+        for (size_t j = 0; j < w->n; j += 2) {
+            w->objects[kept++] = w->objects[j];
+            mark_object(f, w->objects[j].p);
+        }
+        w->n = kept;
+    }
+    gospace_start_sweep_stw(&f->space);
+}
+
+static void
+mutators_allocate_while_the_background_sweeps(void **state)
+{
+    struct crew *crew = calloc(1, sizeof(*crew));
+    uint64_t seed = test_seed(__func__);
+    crew->f = *state;
+    pthread_barrier_init(&crew->start, NULL, MUTATORS + 1);
+    pthread_barrier_init(&crew->stop, NULL, MUTATORS + 1);
+    pthread_t threads[MUTATORS];
+    for (unsigned i = 0; i < MUTATORS; i++) {
+        crew->workers[i] = (struct worker){.crew = crew, .cache = i, .rng = seed + i};
+        assert_int_equal(pthread_create(&threads[i], NULL, work, &crew->workers[i]), 0);
+    }
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        pthread_barrier_wait(&crew->start);
+        while (gospace_sweep_one(&crew->f->space) != SIZE_MAX)
+            continue;
+        pthread_barrier_wait(&crew->stop);
+        collect(crew);
+    }
+    for (unsigned i = 0; i < MUTATORS; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(crew->workers[i].broken, 0);
+    }
+    gospace_finish_sweep(&crew->f->space);
+    gospace_verify_stw(&crew->f->space);
+    free(crew);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_open, fixture_close)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(survivors_are_intact_and_the_rest_is_reused),
+        TEST(everything_dead_gives_all_pages_back),
+        TEST(unused_rest_of_a_run_is_free_again),
+        TEST(addresses_outside_objects_are_not_found),
+        TEST(mutators_allocate_while_the_background_sweeps),
+    };
+    return cmocka_run_group_tests_name("sweep", tests, NULL, NULL);
+}
