@@ -1,0 +1,86 @@
+#!/bin/bash
+# Every workload proves its result at every kind of collection pressure, with few and many
+# mutators, while the whole heap is walked and checked after each collection.
+# builds: release debug asan ubsan tsan torture
+# timeout: 300
+set -u
+: "${GOHEAP:=build/${BUILD:=release}/goheap}"
+: "${BUILD:=release}"
+TMP=$(mktemp -d)
+trap 'rm -rf "$TMP"' EXIT
+RUNS=0
+FAILED=0
+
+# Sizes: torture collects at every refill and checks the heap each time; sanitizers are slow.
+case $BUILD in
+torture) D=4 GB="--depth 6 --array 2000" N=300 BIG=40 MIB=1 LOG=6 LARGE=20 NULL=20k DOCS=8 ;;
+asan | tsan | ubsan) D=8 GB="--depth 8 --array 5000" N=5k BIG=200 MIB=4 LOG=10 LARGE=40 NULL=200k DOCS=60 ;;
+*) D=10 GB="--depth 10 --array 20k" N=30k BIG=400 MIB=8 LOG=12 LARGE=60 NULL=1M DOCS=200 ;;
+esac
+
+# A document with all kinds of values, all lengths of strings, some depth.
+awk -v n=$DOCS 'BEGIN {
+    print "{\"about\": \"gr\\u00fc\\u00df \\ud83d\\ude00 \\\"q\\\"\", \"items\": ["
+    for (i = 0; i < n; i++) {
+        s = ""
+        for (k = 0; k < i % 70; k++)
+            s = s sprintf("%c", 97 + (i + k) % 26)
+        printf "%s {\"id\": %d, \"name\": \"%s\", \"x\": %.3fe-%d, \"on\": %s, \"none\": null,\n",
+            i ? "," : "", i, s, i * 1.37, i % 9, i % 2 ? "true" : "false"
+        printf "  \"tags\": [[], {}, [1, [2, [%d, -0.5]]], \"%s\"]}\n", i, substr(s, 1, 7)
+    }
+    print "]}"
+}' > "$TMP/doc.json"
+
+# run WORKLOAD OPTIONS...: exit status 0 and the report's word that the result was right.
+run() {
+    local status
+    RUNS=$((RUNS + 1))
+    timeout 120 "$GOHEAP" run "$@" --verify > "$TMP/out" 2> "$TMP/err"
+    status=$?
+    if [ $status -ne 0 ] || ! grep -q '^ *checksum .*ok' "$TMP/out"; then
+        FAILED=$((FAILED + 1))
+        echo "FAILED (status $status): $GOHEAP run $* --verify"
+        head -n 20 "$TMP/err"
+    fi
+}
+
+single() { # WORKLOAD OPTIONS...
+    local gogc
+    for gogc in 1 10 100 400 off; do
+        run "$@" --gogc $gogc
+    done
+}
+
+threaded() { # WORKLOAD OPTIONS...
+    local gogc threads
+    for gogc in 1 10 100 400 off; do
+        for threads in 1 2 8; do
+            run "$@" --gogc $gogc --threads $threads
+        done
+    done
+}
+
+threaded binary-trees --depth $D
+threaded json --file "$TMP/doc.json" --rounds 3
+threaded null --n $NULL
+for class in n8 p16 p64 p1024; do
+    threaded mb --class $class --n $N
+done
+for class in n16 n256 n4096 n32k n64k; do
+    single mb --class $class --n $BIG --threads 2
+done
+for class in n8 n16 p16 p64 n256 p1024 n4096 n32k n64k; do
+    run mb --class $class --mode nogc --mib $MIB --rounds 1 --threads 2
+done
+single gcbench $GB
+for shape in tree rand list shuf; do
+    single mark --shape $shape --log2 $LOG
+done
+single sweep --log2 $LOG --mode gc
+single sweep --log2 $LOG --mode nogc
+single large --n $LARGE --window 5
+single frag --log2 $LOG --pages $BIG
+
+echo "$RUNS runs, $FAILED failed"
+[ $FAILED -eq 0 ] && [ $RUNS -gt 100 ]
