@@ -49,6 +49,24 @@ cli_wants_next(const struct cli_option *row, const char *word)
     return word[1] == '-' ? strchr(word, '=') == NULL : word[2] == '\0';
 }
 
+/* Whether `name` begins several options; then `err` names them. */
+static bool
+cli_ambiguous(const struct cli *c, const char *name, struct gh_error *err)
+{
+    char all[300] = "";
+    int n = 0;
+    for (size_t i = 0; i < c->n_rows; i++) {
+        size_t used = strlen(all);
+        if (strncmp(c->rows[i]->flag, name, strlen(name)) == 0)
+            snprintf(all + used, sizeof all - used, "%s--%s", n++ > 0 ? ", " : "",
+                     c->rows[i]->flag);
+    }
+    if (n < 2)
+        return false;
+    gh_error_set(err, GH_EXIT_USAGE, "--%s is short for several options: %s", name, all);
+    return true;
+}
+
 /* An option that getopt could not place: unknown, ambiguous, or the digit of a negative
  * number that nobody asked for. */
 static bool
@@ -64,6 +82,8 @@ cli_unknown(const struct cli *c, const char *word, struct gh_error *err)
     for (size_t i = 0; i < c->n_rows; i++)
         names[i] = c->rows[i]->flag;
     snprintf(name, sizeof name, "%.*s", length, word + 2);
+    if (cli_ambiguous(c, name, err))
+        return false;
     nearest_hint(name, "--", names, c->n_rows, &hint);
     return gh_error_set(err, GH_EXIT_USAGE, "there is no option --%.*s%s",
                         length > 100 ? 100 : length, word + 2,

@@ -72,7 +72,7 @@ report_time(const struct facts *f, FILE *out)
     const char *line[][2] = {
         {humane_ns(&wall, f->wall_s * 1e9, f->text_utf8), "wall"},
         {humane_ns(&cpu, f->cpu_s * 1e9, f->text_utf8), "CPU"},
-        {humane_ns(&total, f->total_wall_s * 1e9, f->text_utf8), "with setup and checks"},
+        {humane_ns(&total, f->total_wall_s * 1e9, f->text_utf8), "in all"},
     };
     report_line(f, out, "time", line, 3);
 }
@@ -81,17 +81,19 @@ static void
 report_allocation(const struct facts *f, FILE *out)
 {
     struct humane a, b, c;
+    double objects = (double)f->allocs;
     const char *allocated[][2] = {
-        {humane_count(&a, (double)f->allocs), "objects"},
-        {humane_bytes(&b, (double)f->alloc_bytes), ""},
+        {humane_count(&a, objects), "objects"},
+        {humane_bytes(&b, (double)f->alloc_bytes), "in all"},
+        {humane_bytes(&c, f->allocs == 0 ? 0 : (double)f->alloc_bytes / objects), "each"},
     };
-    report_line(f, out, "allocated", allocated, 2);
+    report_line(f, out, "allocated", allocated, 3);
     if (f->rate_wall_s <= 0 || f->allocs == 0)
         return;
     const char *rate[][2] = {
-        {humane_count(&a, (double)f->allocs / f->rate_wall_s), "a second"},
+        {humane_count(&a, objects / f->rate_wall_s), "a second"},
         {humane_bytes(&b, (double)f->alloc_bytes / f->rate_wall_s), "a second"},
-        {humane_ns(&c, f->rate_wall_s * 1e9 / (double)f->allocs, f->text_utf8), "each"},
+        {humane_ns(&c, f->rate_wall_s * 1e9 / objects, f->text_utf8), "each"},
     };
     report_line(f, out, "rate", rate, 3);
 }
@@ -153,8 +155,9 @@ report_workload(const struct facts *f, FILE *out)
         fputc('\n', out);
     for (size_t i = 0; i < f->n_metrics; i++) {
         struct humane a;
-        fprintf(out, "  %-*s %s %s\n", (int)width, f->metrics[i].name,
-                humane_plain(&a, f->metrics[i].value), f->metrics[i].unit);
+        const char *unit = f->metrics[i].unit;
+        fprintf(out, "  %-*s %s%s%s\n", (int)width, f->metrics[i].name,
+                humane_plain(&a, f->metrics[i].value), unit[0] != '\0' ? " " : "", unit);
     }
     if (f->has_checksum) {
         report_label(f, out, "checksum");
