@@ -31,7 +31,7 @@ reset_gives_every_block_back(void **state)
     struct spanset set = {0};
     uint64_t sys = 0;
     for (unsigned round = 0; round < 20; round++) {
-        unsigned n = 2 * SPANSET_BLOCK + (round % 3 == 0 ? 0 : round);
+        unsigned n = 2 * SPANSET_BLOCK + (round % 3 == 0 ? 0 : round % SPANSET_BLOCK);
         for (unsigned i = 1; i <= n; i++)
             spanset_push(&set, &f->space.set_pool, numbered(i));
         for (unsigned i = 1; i <= n; i++)

@@ -61,6 +61,21 @@ pattern_window(const struct pattern *p, unsigned phase)
     return p->lo >> phase | p->hi << 1 << (63 - phase);
 }
 
+/* The phase of the next window. */
+GH_INLINE unsigned
+next_phase(const struct pattern *p, unsigned phase)
+{
+    phase += p->step;
+    return phase >= p->period ? phase - p->period : phase;
+}
+
+/* Store the bits that `keep` does not spare. */
+GH_INLINE void
+merge_word(uint64_t *w, uint64_t bits, uint64_t keep)
+{
+    *w = (*w & keep) | (bits & ~keep);
+}
+
 /* Fill bits [first, end) of a span's bitmap with the mask of each of its slots. Slots, and with
  * them the pattern, are in phase with bit 0. */
 static void
@@ -70,30 +85,39 @@ fill_bits(const struct mspan *s, unsigned first, unsigned end, uint64_t mask)
     struct pattern p = pattern_of(mask, (unsigned)(s->elemsize / GH_WORD), s->div_magic);
     unsigned w = first / 64, last = (end - 1) / 64;
     unsigned phase = w * 64 - mspan_index_of(s, s->base + w * 512) * p.period;
-
-    uint64_t keep = bits_low(first % 64);
-    uint64_t bits = pattern_window(&p, phase);
-    for (; w < last; w++) {
-        map[w] = (map[w] & keep) | (bits & ~keep);
-        keep = 0;
-        phase += p.step;
-        phase -= phase >= p.period ? p.period : 0;
-        bits = pattern_window(&p, phase);
+    uint64_t keep_low = bits_low(first % 64), keep_high = ~bits_low(end - last * 64);
+    if (w == last) {
+        merge_word(&map[w], pattern_window(&p, phase), keep_low | keep_high);
+        return;
     }
-    keep |= ~bits_low(end - last * 64);
-    map[w] = (map[w] & keep) | (bits & ~keep);
+    merge_word(&map[w], pattern_window(&p, phase), keep_low);
+    if (p.step == 0) { /* every word is the same */
+        for (w++; w < last; w++)
+            map[w] = p.lo;
+        phase = 0;
+    } else {
+        for (w++; w < last; w++) {
+            phase = next_phase(&p, phase);
+            map[w] = pattern_window(&p, phase);
+        }
+        phase = next_phase(&p, phase);
+    }
+    merge_word(&map[w], pattern_window(&p, phase), keep_high);
 }
 
 /* --- clearing --- */
 
 /* Clear a run. Most are a few slots, for which a call to memset would cost more than the work;
- * pieces that overlap do lengths from 16 to 128 in four stores of fixed size. */
+ * pieces that overlap do lengths from 16 to 256 in stores of fixed size. */
 GH_INLINE void
 clear(uintptr_t start, size_t bytes)
 {
     char *p = (char *)start, *end = p + bytes;
-    if (bytes > 128) {
+    if (bytes > 256) {
         memset(p, 0, bytes);
+    } else if (bytes > 128) {
+        memset(p, 0, 128);
+        memset(end - 128, 0, 128);
     } else if (bytes > 64) {
         memset(p, 0, 64);
         memset(end - 64, 0, 64);
@@ -149,19 +173,31 @@ run_end(struct mcache *c, struct mspan *s, struct gh_run *r)
     count_own(&c->counts.small_allocs[s->span_class >> 1], n);
 }
 
+/* The next run of the span: slots [*first, *end). */
+GH_INLINE void
+find_run(const struct mspan *s, uint32_t *first, uint32_t *end)
+{
+    *first = s->freeindex;
+    *end = s->nelems;
+    if (*first == s->nelems)
+        return;
+    if (s->alloc_bits != gcbits_zero) { /* a fresh span needs no search */
+        *first = find_slot(s, *first, false);
+        if (*first == s->nelems)
+            return;
+        *end = find_slot(s, *first, true);
+    }
+    uint32_t most = run_max(s);
+    if (*end - *first > most)
+        *end = *first + most;
+}
+
 bool
 run_take(struct mspan *s, struct gh_run *r, uint64_t mask)
 {
-    uint32_t first = s->nelems, end = s->nelems;
-    if (s->freeindex < s->nelems)
-        first = find_slot(s, s->freeindex, false);
+    uint32_t first, end;
+    find_run(s, &first, &end);
     s->freeindex = first;
-    if (first < s->nelems) {
-        end = find_slot(s, first, true);
-        uint32_t most = run_max(s);
-        if (end - first > most)
-            end = first + most;
-    }
     r->start = r->next = s->base + first * s->elemsize;
     r->limit = s->base + end * s->elemsize;
     r->mask = mask;
