@@ -142,6 +142,17 @@ os_map(struct os_account *a, void *p, size_t bytes, enum os_kind kind, const cha
     return true;
 }
 
+bool
+os_map_sparse(struct os_account *a, void *p, size_t bytes, const char *name)
+{
+    (void)a; /* stays Reserved in the books */
+    os_check_range("os_map_sparse", p, bytes);
+    if (mprotect(p, bytes, PROT_READ | PROT_WRITE) != 0)
+        return false;
+    os_name(p, bytes, name);
+    return true;
+}
+
 void
 os_used(struct os_account *a, void *p, size_t bytes)
 {

@@ -4,8 +4,22 @@
  * grows the heap arena by arena, gives memory back to the OS. Knows nothing of objects.
  *
  * Locks: PAGES guards the page allocator, arenas and span records. pages_span_of takes none.
- * Contexts: none of these is a safepoint; none may be called with the world stopped unless
- * it says so (_stw). Sources: Go's mheap.go, mpagealloc.go, mpagecache.go, mgcscavenge.go as
+ * Contexts: none of these is a safepoint. The collector may call them with the world stopped.
+ *
+ * Note [span map]. spans[] of an arena holds a span for exactly the pages that are in one: the
+ * entries are written when it is made and cleared when it is given back. So a stale address
+ * finds NULL, or a span made since; and as span records are never unmapped before the heap
+ * closes, following what was found is always safe. Only a live object's address gives a span
+ * whose fields may be relied on; for others look at the state first.
+ *
+ * Note [statistics]. What is in use is counted in two places: shared counters, and for pages
+ * taken from a page cache, a counter in the mutator's pages_local that only he writes, so that
+ * the hot path has no locked instruction. The shared counters get them at the next refill or
+ * flush. A reader takes PAGES, which keeps the list of locals still, and adds all up: exact
+ * when the world is stopped (nothing need be flushed for it), within a page cache a mutator
+ * otherwise.
+ *
+ * Sources: Go's mheap.go, mpagealloc.go, mpagecache.go, mgcscavenge.go as
  * described in Go's design documents 35112 (page allocator) and 30333 (scavenger). */
 #ifndef GH_ALLOC_PAGES_PAGES_H
 #define GH_ALLOC_PAGES_PAGES_H
@@ -39,12 +53,7 @@ struct arena {
     _Atomic(uintptr_t) zeroed_base;
 };
 
-/* 64 pages, aligned, taken by a mutator at once (Go: pageCache). Owner: one mutator. */
-struct page_cache {
-    uintptr_t base;
-    uint64_t free;      /* bit i: page i is free and ours */
-    uint64_t scavenged; /* bit i: and not backed by memory */
-};
+enum span_use { SPAN_OBJECTS, SPAN_STACK, SPAN_WORK, SPAN_USES };
 
 /* Stack memory a mutator keeps, by order 0..3 = 2, 4, 8, 16 KiB (Go: mcache.stackcache). */
 enum { STACK_ORDERS = 4, STACK_CACHE_BYTES = 32 * 1024 };
@@ -57,24 +66,29 @@ struct stack_cache {
 
 /* The lock-free part of pages that one mutator holds. */
 struct pages_local {
+    /* owner mutator; the collector while it is stopped */
     struct page_cache pages;
-    struct mspan *spans[SPAN_CACHE];
-    uint32_t nspans;
     struct stack_cache stacks;
+    uint32_t nspans;
+    struct mspan *spans[SPAN_CACHE];
+    /* atomic, relaxed, written by the owner only: bytes taken from `pages`, by use, not in the
+     * shared counters yet; Note [statistics] */
+    _Atomic(uint64_t) taken[SPAN_USES];
+    /* PAGES lock: the list of locals that hold anything but stacks */
+    struct pages *listed; /* NULL if not on the list */
+    struct pages_local *next, *prev;
 };
 
 /* Memory of the heap, in bytes. All together = heap_sys + stacks_sys (see pages_stats). */
 struct pages_stats {
-    uint64_t inuse;      /* spans of objects: HeapInuse */
-    uint64_t stacks;     /* spans of stacks: StackInuse */
-    uint64_t gc_work;    /* spans of work buffers: part of GCSys */
-    uint64_t free;       /* pages in no span, backed by memory or not */
-    uint64_t released;   /* of `free`: not backed by memory (HeapReleased) */
-    uint64_t mapped;     /* inuse + stacks + gc_work + free */
-    uint64_t mspan_inuse, mspan_sys, other_sys, gc_sys;
+    uint64_t inuse;    /* spans of objects: HeapInuse */
+    uint64_t stacks;   /* spans of stacks: StackInuse */
+    uint64_t gc_work;  /* spans of work buffers: to be added to gc_sys for GCSys */
+    uint64_t free;     /* pages in no span, backed by memory or not */
+    uint64_t released; /* of `free`: not backed by memory (HeapReleased) */
+    uint64_t mapped;   /* inuse + stacks + gc_work + free */
+    uint64_t mspan_inuse, mspan_sys, other_sys, gc_sys; /* *_sys as the account has them */
 };
-
-enum span_use { SPAN_OBJECTS, SPAN_STACK, SPAN_WORK };
 
 struct arena_hint {
     uintptr_t addr;
@@ -82,24 +96,37 @@ struct arena_hint {
     struct arena_hint *next;
 };
 
-struct scavenger_state; /* scavenge.h */
+/* Pages that a scavenger holds while it talks to the OS, without the lock. */
+struct scavenge_claim {
+    uintptr_t base;
+    size_t npages;
+    struct scavenge_claim *next;
+};
 
 struct pages {
     /* immutable after pages_open */
     struct os_account *account;
     struct persistent *persistent;
-    _Atomic(struct arena *) *arena_map; /* [ARENA_MAP_ENTRIES], reserved, mapped by the OS on touch */
+    _Atomic(struct arena *)
+        *arena_map; /* [ARENA_MAP_ENTRIES], reserved, mapped by the OS on touch */
 
     /* guarded by lock */
     struct lock lock;
-    struct pagealloc alloc;       /* pagealloc.h: bitmaps and summaries */
+    struct pagealloc alloc; /* pagealloc.h: bitmaps and summaries */
     struct fixalloc span_records;
-    struct mspan **all_spans;     /* every span ever made that is not dead; VERIFY walks it */
+    /* Every span record ever made, at its all_index for good; those of state DEAD are spare or
+     * about to be published. Only grows: the first n entries of an array seen once with n
+     * records stay what they are (a grown array leaves the old one in place). */
+    struct mspan **all_spans;
     uint32_t nall, all_cap;
+    struct mspan *spare_spans; /* dead records, through next */
+    uint32_t nspare;
+    struct pages_local *locals;
+    struct scavenge_claim *claims;
     struct arena_hint *hints;
     uintptr_t current_start, current_end; /* the unused rest of the newest arena */
-    struct arena **all_arenas;    /* in order of creation */
-    uintptr_t *arena_base;        /* their addresses */
+    struct arena **all_arenas;            /* in order of creation */
+    uintptr_t *arena_base;                /* their addresses */
     uint32_t narenas, arenas_cap;
 
     /* STACKPOOL and STACKLARGE locks */
@@ -108,38 +135,55 @@ struct pages {
         struct mspan *spans; /* with at least one free piece */
     } stack_pool[STACK_ORDERS];
     struct lock stack_large_lock;
-    struct mspan *stack_large[64 - GH_PAGE_SHIFT]; /* free, by log2 pages; emptied at a collection */
+    struct mspan
+        *stack_large[64 - GH_PAGE_SHIFT]; /* free, by log2 pages; emptied at a collection */
     _Atomic(bool) gc_running; /* stack spans are given back only when no cycle runs */
 
-    /* atomic, relaxed: statistics; exact when nothing else runs */
-    _Atomic(uint64_t) inuse, stacks, gc_work, free, released;
+    /* atomic, relaxed: statistics; Note [statistics] */
+    _Atomic(uint64_t) used[SPAN_USES]; /* bytes in spans, without what locals have taken */
+    _Atomic(uint64_t) mapped;          /* bytes of the heap in all */
+    _Atomic(uint64_t) released;        /* bytes of free pages not backed by memory */
     _Atomic(uint64_t) scavenged_background, scavenged_eager; /* bytes since the start */
-    /* atomic, relaxed: heap-growth scavenging keeps (free - released + used) below it; set at
-     * each collection by the owner of the policy; UINT64_MAX = no goal */
+    /* atomic, relaxed: scavenging, in the background and when the heap grows, wants
+     * pages_retained below it; UINT64_MAX = no goal */
     _Atomic(uint64_t) scavenge_goal;
 };
 
-bool pages_open(struct pages *p, struct os_account *a, struct persistent *per, struct gh_error *err);
-/* Unmaps everything. No mutator may be left. */
+bool pages_open(struct pages *p, struct os_account *a, struct persistent *per,
+                struct gh_error *err);
+/* Unmaps everything. No mutator may be left: all pages_locals must have been flushed. */
 void pages_close(struct pages *p);
 
 /* Take `npages` > 0 pages. `local` is the caller's own (lock-free for < 16 pages), or NULL for
  * a thread without one. NULL if the OS refuses. The span's state is set by the caller's
- * pages_publish once the space has filled in its fields. `needzero` is set. */
-struct mspan *pages_alloc(struct pages *p, struct pages_local *local, size_t npages, enum span_use use);
+ * pages_publish once the space has filled in its fields; other uses are MANUAL at once.
+ * `needzero` is set; the fields of the space are zero, sweepgen excepted, which is left over.
+ */
+struct mspan *pages_alloc(struct pages *p, struct pages_local *local, size_t npages,
+                          enum span_use use);
 /* Make an OBJECTS span visible to marking, sweeping and address lookup. */
 void pages_publish(struct pages *p, struct mspan *s);
-/* Give a span back; the caller owns it and nobody can find an object in it. Any use. */
+/* Give a span back; the caller owns it and nobody can find an object in it. Any use, published
+ * or not. Clears its page_in_use bit and inline class; page_specials must be clear. */
 void pages_free(struct pages *p, struct mspan *s, enum span_use use);
 
 void pages_local_init(struct pages_local *l);
-/* Give back everything a mutator holds: on detach, and by the collector (_stw) for idle ones. */
+/* Give back everything a mutator holds: on detach, and by the collector (_stw) for idle ones.
+ */
 void pages_local_flush(struct pages *p, struct pages_local *l);
 
-/* Bytes of 1 GiB = how much? Everything that is free is returned to the OS (FreeOSMemory);
- * otherwise at most `bytes`, highest addresses first. Returns bytes released. */
+/* Release up to `bytes` of free memory, highest addresses first, sparing dense chunks (Go's
+ * density rule). `background` stops at scavenge_goal, so that 0 means there is nothing to do
+ * before the next collection. Returns the bytes released. */
 size_t pages_scavenge(struct pages *p, size_t bytes, bool background);
+/* Release all free memory there is (FreeOSMemory). What caches hold is not free: flush first.
+ */
 size_t pages_scavenge_all(struct pages *p);
+/* A collection has ended and set its next heap goal: derive scavenge_goal, and let the density
+ * rule's generation begin. `last_goal` is that of the cycle before, 0 if there was none. */
+void pages_set_retain_goal(struct pages *p, uint64_t goal, uint64_t last_goal);
+/* How much memory the heap keeps from the OS: objects and free pages, without released ones. */
+uint64_t pages_retained(struct pages *p);
 
 void pages_read_stats(struct pages *p, struct pages_stats *out);
 /* Recompute summaries, counts and maps from scratch and compare; throws at a difference. The

@@ -1,0 +1,38 @@
+/* pages_internal.h - what the files of alloc/pages share and nobody else may use.
+ *
+ * "_locked" = the caller holds PAGES. */
+#ifndef GH_ALLOC_PAGES_PAGES_INTERNAL_H
+#define GH_ALLOC_PAGES_PAGES_INTERNAL_H
+
+#include "alloc/pages/pages.h"
+
+/* --- arenas.c --- */
+
+bool arenas_open(struct pages *p, struct gh_error *err);
+void arenas_close(struct pages *p);
+/* Make the heap larger by at least `npages` free pages in a row. False if the OS refuses. */
+bool arenas_grow_locked(struct pages *p, size_t npages);
+/* Enter `s` (NULL to clear) for all the pages from `base`. */
+void arenas_set_spans(struct pages *p, uintptr_t base, size_t npages, struct mspan *s);
+/* Pages that were not backed by memory are handed out: raise the zeroed base over them. Returns
+ * whether any lay below it. Lock-free. */
+bool arenas_take_fresh(struct pages *p, uintptr_t base, size_t npages);
+
+/* --- scavenge.c --- */
+
+uint64_t scavenge_retained_locked(const struct pages *p);
+/* The heap has just grown by `grown` bytes: how many bytes to give back for it, so as to stay
+ * below the goal. */
+uint64_t scavenge_excess_locked(const struct pages *p, uint64_t grown);
+
+/* --- spans.c --- */
+
+/* Bytes in spans of one use, with what locals have taken. */
+uint64_t spans_used_locked(const struct pages *p, enum span_use use);
+
+/* --- stackmem.c --- */
+
+void stackmem_open(struct pages *p);
+void stackmem_close(struct pages *p);
+
+#endif

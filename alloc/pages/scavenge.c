@@ -1,0 +1,142 @@
+/* scavenge.c - giving free memory back to the OS, address space kept.
+ *
+ * Pages are claimed under the lock, released without it (the system call is the long part), and
+ * brought back as scavenged. The highest free memory goes first, since first fit keeps the low
+ * end in use. Three reasons: in the background above the retain goal; on heap growth, so that
+ * new memory replaces old fragments instead of adding to them; on demand. How much the
+ * background does is for scavenge_pacer.h. Go's counterpart: mgcscavenge.go.
+ * Locks: PAGES. Does not: keep huge pages whole beyond the density rule; assist a memory limit.
+ */
+#include "alloc/pages/pages_internal.h"
+#include "alloc/pages/scavenge_pacer.h"
+
+uint64_t
+scavenge_retained_locked(const struct pages *p)
+{
+    /* relaxed: statistics; a background thread may see `released` and the rest of different
+     * moments, which costs a quantum too much or too few */
+    uint64_t mapped = atomic_load_explicit(&p->mapped, memory_order_relaxed);
+    uint64_t released = atomic_load_explicit(&p->released, memory_order_relaxed);
+    return mapped - released - spans_used_locked(p, SPAN_STACK) -
+           spans_used_locked(p, SPAN_WORK);
+}
+
+uint64_t
+pages_retained(struct pages *p)
+{
+    lock_acquire(&p->lock);
+    uint64_t bytes = scavenge_retained_locked(p);
+    lock_release(&p->lock);
+    return bytes;
+}
+
+static void
+scavenge_remove_claim_locked(struct pages *p, const struct scavenge_claim *claim)
+{
+    struct scavenge_claim **link = &p->claims;
+    while (*link != claim)
+        link = &(*link)->next;
+    *link = claim->next;
+}
+
+/* Release one run of at most `most` pages. False if there is none; *bytes grows by what the OS
+ * has taken, which is nothing if it refused. */
+static bool
+scavenge_step(struct pages *p, size_t most, bool force, size_t *bytes)
+{
+    struct scavenge_claim claim;
+    lock_acquire(&p->lock);
+    claim.npages = pagealloc_claim(&p->alloc, most, force, &claim.base);
+    if (claim.npages == 0) {
+        lock_release(&p->lock);
+        return false;
+    }
+    claim.next = p->claims;
+    p->claims = &claim;
+    lock_release(&p->lock);
+
+    size_t n = claim.npages * GH_PAGE;
+    bool done = os_unused(p->account, (void *)claim.base, n);
+
+    lock_acquire(&p->lock);
+    scavenge_remove_claim_locked(p, &claim);
+    pagealloc_unclaim(&p->alloc, claim.base, claim.npages, done);
+    if (done) {
+        /* relaxed: statistics; under the lock, so that they agree with the bitmaps for the eyes
+         * of pages_verify_stw */
+        atomic_fetch_add_explicit(&p->released, n, memory_order_relaxed);
+        *bytes += n;
+    }
+    lock_release(&p->lock);
+    return true;
+}
+
+static bool
+scavenge_above_goal(struct pages *p)
+{
+    /* relaxed: a goal, set once a cycle */
+    uint64_t goal = atomic_load_explicit(&p->scavenge_goal, memory_order_relaxed);
+    return goal != UINT64_MAX && pages_retained(p) > goal;
+}
+
+static void
+scavenge_book(_Atomic(uint64_t) *counter, size_t bytes)
+{
+    /* relaxed: statistics */
+    atomic_fetch_add_explicit(counter, bytes, memory_order_relaxed);
+}
+
+size_t
+pages_scavenge(struct pages *p, size_t bytes, bool background)
+{
+    size_t released = 0;
+    while (released < bytes) {
+        if (background && !scavenge_above_goal(p))
+            break;
+        size_t most = bytes - released;
+        if (background && most > SCAVENGE_QUANTUM)
+            most = SCAVENGE_QUANTUM;
+        if (most < GH_PAGE || !scavenge_step(p, most / GH_PAGE, false, &released))
+            break;
+    }
+    scavenge_book(background ? &p->scavenged_background : &p->scavenged_eager, released);
+    return released;
+}
+
+size_t
+pages_scavenge_all(struct pages *p)
+{
+    size_t released = 0;
+    while (scavenge_step(p, CHUNK_PAGES, true, &released)) {
+    }
+    scavenge_book(&p->scavenged_eager, released);
+    return released;
+}
+
+uint64_t
+scavenge_excess_locked(const struct pages *p, uint64_t grown)
+{
+    /* relaxed: a goal, set once a cycle */
+    uint64_t goal = atomic_load_explicit(&p->scavenge_goal, memory_order_relaxed);
+    if (goal == UINT64_MAX)
+        return 0;
+    /* what grew is not backed by memory yet, but soon will be */
+    uint64_t expected = scavenge_retained_locked(p) + grown;
+    if (expected <= goal)
+        return 0;
+    return expected - goal < grown ? expected - goal : grown;
+}
+
+void
+pages_set_retain_goal(struct pages *p, uint64_t goal, uint64_t last_goal)
+{
+    lock_acquire(&p->lock);
+    uint64_t keep = scavenge_retain_goal(goal, last_goal, spans_used_locked(p, SPAN_OBJECTS));
+    /* nothing to do in this cycle: do not bother growth with it either */
+    if (scavenge_retained_locked(p) <= keep)
+        keep = UINT64_MAX;
+    pagealloc_next_generation(&p->alloc);
+    lock_release(&p->lock);
+    /* relaxed: a goal, not a promise */
+    atomic_store_explicit(&p->scavenge_goal, keep, memory_order_relaxed);
+}
