@@ -39,6 +39,17 @@ span_clear_inline(const struct mspan *s)
     words[n - 1] = (uint64_t)s->span_class << 56;
 }
 
+/* The page's metadata, and the byte of the arena that says so; pages_free clears that again. */
+static void
+start_inline_marks(const struct gospace *g, const struct mspan *s)
+{
+    span_clear_inline(s);
+    struct arena *a = pages_arena_of(g->pages, s->base);
+    /* relaxed: whoever has an address in the span was told it after this */
+    atomic_store_explicit(&a->inline_class[(s->base >> GH_PAGE_SHIFT) % GH_PAGES_PER_ARENA],
+                          s->span_class, memory_order_relaxed);
+}
+
 bool
 span_init_small(struct gospace *g, struct mspan *s, unsigned span_class)
 {
@@ -60,7 +71,7 @@ span_init_small(struct gospace *g, struct mspan *s, unsigned span_class)
     s->alloc_bits = (uint64_t *)gcbits_zero;
     s->mark_bits = NULL;
     if (s->inline_marks)
-        span_clear_inline(s);
+        start_inline_marks(g, s);
     else
         s->mark_bits = gcbits_alloc(&g->bits, s->nelems);
     /* relaxed: published with the span */
