@@ -82,6 +82,21 @@ memory_passes_through_its_states(void **state)
 }
 
 static void
+sparse_memory_stays_booked_as_reserved(void **state)
+{
+    struct os_account a;
+    os_account_init(&a, false);
+    char *p = os_reserve(&a, NULL, 4 * MB);
+    assert_true(os_map_sparse(&a, p, 4 * MB, "goheap: test"));
+    p[3 * MB] = 1;
+    assert_int_equal(p[0], 0);
+    assert_true(resident(p + 3 * MB, MB) >= 1);
+    assert_books(&a, 4 * MB, 0, 0, 0);
+    os_release(&a, p, 4 * MB, 0, 0, OS_HEAP);
+    assert_books(&a, 0, 0, 0, 0);
+}
+
+static void
 alloc_is_zeroed_and_freed(void **state)
 {
     struct os_account a;
@@ -220,6 +235,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_passes_through_its_states),
+        cmocka_unit_test(sparse_memory_stays_booked_as_reserved),
         cmocka_unit_test(alloc_is_zeroed_and_freed),
         cmocka_unit_test(reserve_takes_the_hint_unless_it_is_taken),
         cmocka_unit_test(reserve_aligned_is_aligned),
