@@ -163,7 +163,7 @@ gh_new_array(struct gh_mutator *pub, const struct gh_type *t, size_t n)
           t->name, t->size);
     if (t->ptr_bytes == 0 || bytes == 0)
         return gh_new_bytes(pub, bytes);
-    if (bytes > GH_SMALL_MAX - GH_HEADER)
+    if (bytes > GH_SMALL_MAX)
         return malloc_large(m, bytes, t);
     if (bytes > GH_HEADER_MIN) {
         unsigned c = sizeclass_of(bytes + GH_HEADER);
