@@ -1,0 +1,3 @@
+module goheap/tests/by_size
+
+go 1.22
