@@ -1,0 +1,3 @@
+module goheap/scripts/peers
+
+go 1.22

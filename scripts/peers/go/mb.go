@@ -1,0 +1,160 @@
+// Workload mb: allocate objects of one class, write a word of each, store it in the thread's sink.
+// Mode gc: with the collector on. Mode nogc: rounds of two untimed collections and then 512 MiB with
+// the collector off; one more round, first, is not counted.
+
+package main
+
+import (
+	"flag"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"unsafe"
+)
+
+type (
+	plain8     [1]uint64
+	plain16    [2]uint64
+	plain256   [32]uint64
+	plain4096  [512]uint64
+	plain32768 [4096]uint64
+	plain65536 [8192]uint64
+	refs16     [2]*refs16
+	refs1024   [128]*refs1024
+	mixed64    struct {
+		refs [2]*mixed64
+		w    [6]uint64
+	}
+)
+
+// A sink is a root of its own, 128 bytes from the next.
+type sinkSlot struct {
+	p unsafe.Pointer
+	_ [120]byte
+}
+
+type class struct {
+	name  string
+	bytes int
+	n     int // objects a thread makes in mode gc
+	loop  func(s *sinkSlot, n int)
+}
+
+// The loops are written out one by one: only then are type and size constants of them.
+var classTable = []class{
+	{"n8", 8, 50_000_000, func(s *sinkSlot, n int) {
+		for i := range n {
+			p := new(plain8)
+			p[0] = uint64(i)
+			s.p = unsafe.Pointer(p)
+		}
+	}},
+	{"n16", 16, 25_000_000, func(s *sinkSlot, n int) {
+		for i := range n {
+			p := new(plain16)
+			p[0] = uint64(i)
+			s.p = unsafe.Pointer(p)
+		}
+	}},
+	{"p16", 16, 25_000_000, func(s *sinkSlot, n int) {
+		for range n {
+			p := new(refs16)
+			p[0] = nil
+			s.p = unsafe.Pointer(p)
+		}
+	}},
+	{"p64", 64, 12_000_000, func(s *sinkSlot, n int) {
+		for i := range n {
+			p := new(mixed64)
+			p.w[0] = uint64(i)
+			s.p = unsafe.Pointer(p)
+		}
+	}},
+	{"n256", 256, 6_000_000, func(s *sinkSlot, n int) {
+		for i := range n {
+			p := new(plain256)
+			p[0] = uint64(i)
+			s.p = unsafe.Pointer(p)
+		}
+	}},
+	{"p1024", 1024, 1_500_000, func(s *sinkSlot, n int) {
+		for range n {
+			p := new(refs1024)
+			p[0] = nil
+			s.p = unsafe.Pointer(p)
+		}
+	}},
+	{"n4096", 4096, 1_000_000, func(s *sinkSlot, n int) {
+		for i := range n {
+			p := new(plain4096)
+			p[0] = uint64(i)
+			s.p = unsafe.Pointer(p)
+		}
+	}},
+	{"n32k", 32768, 150_000, func(s *sinkSlot, n int) {
+		for i := range n {
+			p := new(plain32768)
+			p[0] = uint64(i)
+			s.p = unsafe.Pointer(p)
+		}
+	}},
+	{"n64k", 65536, 80_000, func(s *sinkSlot, n int) {
+		for i := range n {
+			p := new(plain65536)
+			p[0] = uint64(i)
+			s.p = unsafe.Pointer(p)
+		}
+	}},
+}
+
+// sinks is global: what is stored there is on the heap, whatever the compiler thinks of it.
+var sinks []sinkSlot
+
+func microbenchmark(flags *flag.FlagSet) func(threads int) error {
+	name := flags.String("class", "n16", "what is allocated: n8 n16 p16 p64 n256 p1024 n4096 n32k n64k")
+	mode := flags.String("mode", "gc", "gc or nogc")
+	rounds := flags.Int("rounds", 3, "mode nogc: timed rounds")
+	return func(threads int) error {
+		sinks = make([]sinkSlot, threads)
+		for _, c := range classTable {
+			if c.name != *name {
+				continue
+			}
+			switch *mode {
+			case "gc":
+				var w stopwatch
+				parallel(threads, &w, func(t int) { c.loop(&sinks[t], c.n) })
+				w.emitPerOp(c.n, threads)
+				return nil
+			case "nogc":
+				c.withoutCollector(threads, *rounds)
+				return nil
+			}
+			return fmt.Errorf("there is no mode %q", *mode)
+		}
+		return fmt.Errorf("there is no class %q", *name)
+	}
+}
+
+func (c class) withoutCollector(threads, rounds int) {
+	debug.SetGCPercent(-1)
+	n := 512 << 20 / c.bytes / threads
+	var warmup, w stopwatch
+	for r := range rounds + 1 {
+		clear(sinks)
+		runtime.GC()
+		runtime.GC()
+		watch := &w
+		if r == 0 {
+			watch = &warmup
+		}
+		parallel(threads, watch, func(t int) { c.loop(&sinks[t], n) })
+	}
+	w.emitPerOp(n*rounds, threads)
+}
+
+func (w *stopwatch) emitPerOp(n, threads int) {
+	emit("ns_per_op", float64(w.wall.Nanoseconds())/float64(n), "ns")
+	emit("cpu_ns_per_op", float64(w.cpu.Nanoseconds())/float64(n*threads), "ns")
+	w.emit()
+}
