@@ -167,26 +167,27 @@ cli_parse(struct cli *c, int argc, char **argv, struct gh_error *err)
 void
 cli_wrap(FILE *out, const char *text, int indent, int column)
 {
+    int blanks = 0; /* not yet printed: a line may end here */
     while (*text != '\0') {
         int length = (int)strcspn(text, " \n");
-        if (column > indent && column + length > WIDTH) {
+        if (length > 0 && column > indent && column + blanks + length > WIDTH) {
             fprintf(out, "\n%*s", indent, "");
             column = indent;
+            blanks = 0;
         }
-        fwrite(text, 1, (size_t)length, out);
-        column += length;
+        if (length > 0) {
+            fprintf(out, "%*s%.*s", blanks, "", length, text);
+            column += blanks + length;
+            blanks = 0;
+        }
         text += length;
+        for (; *text == ' '; text++)
+            blanks++;
         if (*text == '\n') {
             fputc('\n', out);
-            if (text[1] != '\0' && text[1] != '\n')
-                fprintf(out, "%*s", indent, "");
-            column = indent;
             text++;
-        }
-        for (; *text == ' '; text++) {
-            if (column < WIDTH)
-                fputc(' ', out);
-            column++;
+            column = 0;
+            blanks = indent;
         }
     }
     fputc('\n', out);

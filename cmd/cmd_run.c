@@ -41,8 +41,12 @@ static struct gh_heap *
 run_open_heap(struct run *r, struct gh_error *err)
 {
     struct gh_heap *heap = gh_heap_open(&r->plan.config, err);
-    if (heap == NULL)
+    if (heap == NULL) {
+        /* memory refused now or halfway through is the same to a caller: the run failed */
+        if (err->status == GH_EXIT_UNFIT)
+            err->status = GH_EXIT_FAILED;
         return NULL;
+    }
     struct gh_observer pauses = pauses_observer(&r->pauses);
     struct gh_observer trace = gctrace_observer(&r->gctrace, STDERR_FILENO);
     if (!gh_observe(heap, &pauses) || (r->plan.gctrace && !gh_observe(heap, &trace))) {

@@ -161,7 +161,8 @@ plan_describe(const struct plan *p, struct plan_setting *s, const char *text)
     if (strcmp(flag, "procs") == 0)
         snprintf(s->value, sizeof s->value, "%d", c->procs);
     else
-        snprintf(s->value, sizeof s->value, "%s", text == NULL || text[0] == '\0' ? "-" : text);
+        snprintf(s->value, sizeof s->value, "%s",
+                 text == NULL || text[0] == '\0' ? "(none)" : text);
 }
 
 static bool
