@@ -38,8 +38,10 @@ reset_gives_every_block_back(void **state)
             assert_ptr_equal(spanset_pop(&set, &f->space.set_pool), numbered(i));
         spanset_reset_stw(&set, &f->space.set_pool);
         unsigned pooled = 0;
-        for (struct spanset_block *b = f->space.set_pool.free; b != NULL; b = b->link)
+        for (struct spanset_block *b = f->space.set_pool.free; b != NULL; b = b->link) {
             pooled++;
+            assert_true(all_zero((uintptr_t)b->spans, sizeof(b->spans)));
+        }
         assert_int_equal(pooled, round == 0 ? 2 : 3); /* all there ever were, once each */
         if (round == 1)
             sys = atomic_load(&f->account.sys[OS_GC]);

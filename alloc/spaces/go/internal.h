@@ -40,7 +40,7 @@ void span_clear_inline(const struct mspan *s);
 /* --- run.c --- */
 
 /* End the run of a cached span: account for what was handed out of it. */
-void run_end(struct mcache *c, struct mspan *s, struct gh_run *r);
+void run_end(struct mcache *c, struct mspan *s, const struct gh_run *r);
 /* Take the next run of a span whose run has ended. False, and an empty run, if there is none.
  */
 bool run_take(struct mspan *s, struct gh_run *r, uint64_t mask);
