@@ -55,9 +55,9 @@ void *os_reserve(struct os_account *a, void *hint, size_t bytes);
 void *os_reserve_aligned(struct os_account *a, void *hint, size_t bytes, size_t align);
 /* Reserved -> Prepared, booked under `kind`. `name` labels the mapping in /proc/self/maps. */
 bool os_map(struct os_account *a, void *p, size_t bytes, enum os_kind kind, const char *name);
-/* Make all of a reservation accessible, yet leave it booked as Reserved: for an index so large and
- * so sparsely touched that counting it whole would say nothing (Go leaves out its arena index
- * for this reason). To be released as Reserved. */
+/* Make all of a reservation accessible, yet leave it booked as Reserved: for an index so large
+ * and so sparsely touched that counting it whole would say nothing (Go leaves out its arena
+ * index for this reason). To be released as Reserved. */
 bool os_map_sparse(struct os_account *a, void *p, size_t bytes, const char *name);
 void os_used(struct os_account *a, void *p, size_t bytes);
 /* Ready -> Prepared: the contents are lost. Returns false (and books nothing) if the OS
