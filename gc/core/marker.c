@@ -51,7 +51,6 @@ worker_begin(struct mark_worker *w, bool shared)
     w->wb = workbuf_get_empty(p);
     w->spare = workbuf_get_empty(p);
     w->shared = shared;
-    w->objects = w->bytes = w->scan_bytes = 0;
 }
 
 static void
@@ -110,7 +109,8 @@ crew_round(struct mark_worker *w)
     atomic_fetch_add_explicit(&k->busy, 1, memory_order_acq_rel);
     worker_run(w);
     worker_end(w);
-    w->busy_ns = os_now_ns() - begin;
+    /* A member that overslept the last round may join this one twice: the counts add up. */
+    w->busy_ns += os_now_ns() - begin;
     /* release: pairs with the acquire in marker_finish_stw, which reads our counts */
     atomic_fetch_add_explicit(&k->left, 1, memory_order_release);
 }
