@@ -49,11 +49,12 @@ gh_heap_open(const struct gh_config *config, struct gh_error *err)
 {
     if (!open_check_config(config, err))
         return NULL;
-    struct gh_heap *h = calloc(1, sizeof *h);
+    struct gh_heap *h = aligned_alloc(_Alignof(struct gh_heap), sizeof *h);
     if (h == NULL) {
         gh_error_set(err, GH_EXIT_FAILED, "out of memory: no %zu bytes for a heap", sizeof *h);
         return NULL;
     }
+    memset(h, 0, sizeof *h);
     h->config = *config;
     if (h->config.procs == 0)
         h->config.procs = os_procs();
