@@ -22,6 +22,7 @@
 
 enum {
     MARKER_QUEUE = 16,        /* prefetch queue: references on their way to their mark bits */
+    MARKER_AHEAD = 8,         /* and grey objects on their way to being scanned */
     MARKER_OBLET = 128 * 1024, /* large objects are scanned in pieces of this many bytes */
     MARKER_WAKE = GH_TORTURE ? 16 : 4096,
 };
@@ -35,6 +36,8 @@ struct mark_worker {
     struct workbuf *wb, *spare; /* wb is the one pushed to and popped from */
     uintptr_t queue[MARKER_QUEUE];
     unsigned head, queued;
+    uintptr_t ahead[MARKER_AHEAD]; /* 0 = free */
+    unsigned ahead_at;
     bool shared;                /* others mark at the same time: set bits atomically */
     uint64_t objects, bytes, scan_bytes;
     int64_t busy_ns;

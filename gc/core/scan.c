@@ -287,19 +287,48 @@ scan_object(struct mark_worker *w, uintptr_t obj)
         scan_span_object(w, obj);
 }
 
+/* Let `obj` join the end of the queue ahead of scanning (0: nobody), and take the one at its
+ * front; 0 if there is none. */
+GH_INLINE uintptr_t
+ahead_exchange(struct mark_worker *w, uintptr_t obj)
+{
+    uintptr_t front = w->ahead[w->ahead_at];
+    w->ahead[w->ahead_at] = obj;
+    w->ahead_at = (w->ahead_at + 1) % MARKER_AHEAD;
+    return front;
+}
+
+/* The buffer is empty: go on with what is queued. False if nothing is. */
+GH_NOINLINE static bool
+drain_queues(struct mark_worker *w)
+{
+    if (w->queued > 0) {
+        uintptr_t ref = w->queue[w->head];
+        w->head = (w->head + 1) % MARKER_QUEUE;
+        w->queued--;
+        mark_ref(w, ref);
+        return true;
+    }
+    for (int i = 0; i < MARKER_AHEAD; i++) {
+        uintptr_t obj = ahead_exchange(w, 0);
+        if (obj != 0) {
+            scan_object(w, obj);
+            return true;
+        }
+    }
+    return false;
+}
+
 void
 marker_drain(struct mark_worker *w)
 {
     uint64_t wake_at = w->shared ? UINT64_MAX : w->objects + MARKER_WAKE;
     for (unsigned turn = 1;; turn++) {
-        if (w->wb->n > 0) {
-            scan_object(w, w->wb->obj[--w->wb->n]);
-        } else if (w->queued > 0) {
-            uintptr_t ref = w->queue[w->head];
-            w->head = (w->head + 1) % MARKER_QUEUE;
-            w->queued--;
-            mark_ref(w, ref);
-        } else if (!worker_find_work(w)) {
+        if (GH_LIKELY(w->wb->n > 0)) {
+            uintptr_t obj = ahead_exchange(w, w->wb->obj[--w->wb->n]);
+            if (GH_LIKELY(obj != 0))
+                scan_object(w, obj);
+        } else if (!drain_queues(w) && !worker_find_work(w)) {
             return;
         }
         if (GH_UNLIKELY(turn % 64 == 0)) {

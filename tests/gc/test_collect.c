@@ -3,6 +3,7 @@
  *
  * A node of kind k is an array of references followed, where there is room, by words that
  * all hold its id; the references come first so that one type describes every size. */
+#include "alloc/base/bits.h"
 #include "gc/api/heap.h"
 #include "gc/core/heap.h"
 
@@ -73,10 +74,12 @@ open_fixture(struct fixture *f, int gogc)
     c.verify = true;
     f->heap = gh_heap_open(&c, &err);
     assert_non_null(f->heap);
-    static const uint64_t ones = UINT64_MAX;
-    for (int k = 0; k < KINDS; k++)
+    static uint64_t masks[KINDS];
+    for (int k = 0; k < KINDS; k++) {
+        masks[k] = bits_low((unsigned)kinds[k].refs);
         f->types[k] =
-            gh_type_new(f->heap, "node", kinds[k].bytes, kinds[k].refs * 8, &ones);
+            gh_type_new(f->heap, "node", kinds[k].bytes, kinds[k].refs * 8, &masks[k]);
+    }
 }
 
 static void

@@ -67,8 +67,8 @@ attacher(void *heap)
     while (!atomic_load(&done)) {
         struct gh_mutator *m = gh_attach(heap, "attacher");
         atomic_fetch_add(&inside, 1);
-        gh_new_bytes(m, 40);
         atomic_fetch_sub(&inside, 1);
+        gh_new_bytes(m, 40);
         gh_detach(m);
     }
     return NULL;
