@@ -80,11 +80,12 @@ variant symbol 's/gh_plugin_workload =/some_workload =/'
 refused "symbol.so has no symbol 'gh_plugin_workload'" ./symbol.so
 variant norun 's/\.run = list_run,//'
 refused "norun.so: list: 'run' is not set" ./norun.so
-variant unresolved 's/gh_emit(/gh_emit_nowhere(/'
+variant unresolved '1i void gh_emit_nowhere();
+s/gh_emit(/gh_emit_nowhere(/'
 refused 'gh_emit_nowhere' ./unresolved.so
 echo "not a program" > text.so
 refused 'text.so' ./text.so
 refused 'no-such-file.so' ./no-such-file.so
 refused 'mine' "$TMP/mine/"
 
-echo "the skeleton builds and runs; 11 unusable ones are refused"
+echo "the skeleton builds and runs; 11 wrong uses are refused"

@@ -13,9 +13,10 @@ FAILED=0
 
 # Sizes: torture collects at every refill and checks the heap each time; sanitizers are slow.
 case $BUILD in
-torture) D=4 GB="--depth 6 --array 2000" N=300 BIG=40 MIB=1 LOG=6 LARGE=20 NULL=20k DOCS=8 ;;
-asan | tsan | ubsan) D=8 GB="--depth 8 --array 5000" N=5k BIG=200 MIB=4 LOG=10 LARGE=40 NULL=200k DOCS=60 ;;
-*) D=10 GB="--depth 10 --array 20k" N=30k BIG=400 MIB=8 LOG=12 LARGE=60 NULL=1M DOCS=200 ;;
+torture) D=6 GB="--depth 7 --array 2000" N=500 BIG=60 MIB=1 LOG=8 RAND=3 LARGE=25 NULL=20k DOCS=20 ;;
+asan | ubsan) D=8 GB="--depth 8 --array 5000" N=5k BIG=200 MIB=4 LOG=10 RAND=7 LARGE=30 NULL=200k DOCS=60 ;;
+tsan) D=7 GB="--depth 7 --array 3000" N=3k BIG=100 MIB=2 LOG=9 RAND=5 LARGE=20 NULL=20k DOCS=30 ;;
+*) D=10 GB="--depth 10 --array 20k" N=30k BIG=400 MIB=8 LOG=12 RAND=9 LARGE=60 NULL=1M DOCS=200 ;;
 esac
 
 # A document with all kinds of values, all lengths of strings, some depth.
@@ -75,9 +76,10 @@ for class in n8 n16 p16 p64 n256 p1024 n4096 n32k n64k; do
     run mb --class $class --mode nogc --mib $MIB --rounds 1 --threads 2
 done
 single gcbench $GB
-for shape in tree rand list shuf; do
+for shape in tree list shuf; do
     single mark --shape $shape --log2 $LOG
 done
+single mark --shape rand --log2 $RAND
 single sweep --log2 $LOG --mode gc
 single sweep --log2 $LOG --mode nogc
 single large --n $LARGE --window 5
