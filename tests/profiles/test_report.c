@@ -255,6 +255,29 @@ json_histograms_count_every_value(void **state)
     json_decref(o);
 }
 
+/* Pauses of 1, 2 and 3 ms: a bucket each, and the two empty stretches between them. */
+static void
+json_histogram_lists_the_gaps(void **state)
+{
+    static const int expected[] = {1, 0, 1, 0, 1};
+    struct facts f = made_up();
+    json_t *o = json_of(&f);
+    json_t *h =
+        json_object_get(json_object_get(o, "metrics"), "/sched/pauses/total/gc:seconds");
+    json_t *edges = json_object_get(h, "buckets"), *counts = json_object_get(h, "counts");
+    assert_int_equal(json_array_size(counts), 5);
+    for (size_t i = 0; i < 5; i++) {
+        double low = json_real_value(json_array_get(edges, i)) * 1e3;
+        double high = json_real_value(json_array_get(edges, i + 1)) * 1e3;
+        double ms = (double)i / 2 + 1;
+        assert_int_equal(json_integer_value(json_array_get(counts, i)), expected[i]);
+        assert_true(low < high);
+        if (expected[i] != 0)
+            assert_true(low <= ms && ms < high && high - low < 0.01 * ms);
+    }
+    json_decref(o);
+}
+
 static void
 humane_numbers_have_three_digits(void **state)
 {
@@ -286,6 +309,7 @@ main(void)
         cmocka_unit_test(json_goes_by_gos_names),
         cmocka_unit_test(json_holds_settings_metrics_and_checksum),
         cmocka_unit_test(json_histograms_count_every_value),
+        cmocka_unit_test(json_histogram_lists_the_gaps),
         cmocka_unit_test(humane_numbers_have_three_digits),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
