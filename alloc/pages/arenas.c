@@ -5,9 +5,10 @@
  * space could hold, answers "is this address in the heap?" with one load; it is 32 MiB of
  * addresses, of which only the pages that are written cost memory. Within the newest arena the
  * heap grows chunk by chunk. Go's counterpart: the arena half of malloc.go and mheap.go
- * (sysAlloc, grow, allocNeedsZero). Locks: PAGES, but for arenas_set_spans and
- * arenas_take_fresh, which take none. Does not: give address space back before the heap closes.
- */
+ * (sysAlloc, grow, allocNeedsZero).
+ *
+ * Locks: PAGES, but for arenas_set_spans and arenas_take_fresh, which take none.
+ * Does not: give address space back before the heap closes. */
 #include "alloc/pages/pages_internal.h"
 
 #include <string.h>

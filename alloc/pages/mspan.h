@@ -3,8 +3,8 @@
  * Place: pages makes and unmakes spans; a space gives them meaning. Go: mspan (mheap.go).
  *
  * Note [sweepgen]. h = the space's sweepgen, which grows by 2 at every collection:
- *     s == h-2  needs sweeping             s == h+1  cached before this cycle began, needs sweeping
- *     s == h-1  being swept                s == h+3  swept, then cached by a mutator
+ *     s == h-2  needs sweeping       s == h+1  cached before the cycle began, needs sweeping
+ *     s == h-1  being swept          s == h+3  swept, then cached by a mutator
  *     s == h    swept, ready to use
  * Whoever moves s from h-2 to h-1 by compare-and-swap owns the span until he sets h.
  *
@@ -44,26 +44,26 @@ struct mspan {
     /* immutable while in use; set by pages */
     uintptr_t base;
     uint32_t npages;
-    bool needzero;             /* the memory may hold old data */
-    _Atomic(uint8_t) state;    /* enum mspan_state; stored last (release), so that a reader who
-                                  found the span by address sees the fields below */
+    bool needzero;          /* the memory may hold old data */
+    _Atomic(uint8_t) state; /* enum mspan_state; stored last (release), so that a reader who
+                               found the span by address sees the fields below */
 
     /* immutable while in use; set by the space */
-    uint8_t span_class;        /* class << 1 | noscan */
-    bool inline_marks;         /* Note [inline marks] */
+    uint8_t span_class; /* class << 1 | noscan */
+    bool inline_marks;  /* Note [inline marks] */
     uint32_t nelems;
-    uint32_t div_magic;        /* ceil(2^32 / elemsize): index = offset * magic >> 32; 0 if large */
-    size_t elemsize;           /* bytes of a slot; large: npages * GH_PAGE */
-    uintptr_t limit;           /* base + nelems * elemsize */
+    uint32_t div_magic; /* ceil(2^32 / elemsize): index = offset * magic >> 32; 0 if large */
+    size_t elemsize;    /* bytes of a slot; large: npages * GH_PAGE */
+    uintptr_t limit;    /* base + nelems * elemsize */
     const struct gh_type *large_type; /* large objects with references; atomic not needed: set
                                          before the object is published */
 
     /* owner: the mutator that caches the span, or who sweeps it */
-    uint32_t freeindex;        /* slots below are allocated or not free in alloc_bits */
-    uint32_t alloc_count;      /* slots handed out and accounted */
-    uint64_t *alloc_bits;      /* slot i was alive at the last sweep */
-    uint64_t *mark_bits;       /* marks of this cycle (spans without inline marks), atomic
-                                  while marking; swapped into alloc_bits by the sweep */
+    uint32_t freeindex;   /* slots below are allocated or not free in alloc_bits */
+    uint32_t alloc_count; /* slots handed out and accounted */
+    uint64_t *alloc_bits; /* slot i was alive at the last sweep */
+    uint64_t *mark_bits;  /* marks of this cycle (spans without inline marks), atomic
+                             while marking; swapped into alloc_bits by the sweep */
     /* atomic; see Note [sweepgen] */
     _Atomic(uint32_t) sweepgen;
 
@@ -72,8 +72,8 @@ struct mspan {
 
     /* guarded by the owner of the list it is on (stack pools, work buffers) */
     struct mspan *next, *prev;
-    uint32_t manual_inuse;     /* stacks: how many pieces are handed out */
-    void *manual_free;         /* stacks: free pieces of this span */
+    uint32_t manual_inuse; /* stacks: how many pieces are handed out */
+    void *manual_free;     /* stacks: free pieces of this span */
     uint8_t stack_order;
 };
 

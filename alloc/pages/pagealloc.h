@@ -7,8 +7,8 @@
  * Invariants, while PAGES is not held:
  *   - scavenged is a subset of free; a page that was never handed out is scavenged
  *   - no page below `search` is free
- *   - every leaf equals the summary of its chunk's alloc bits, every other entry the merge of
- * its children
+ *   - a leaf is the summary of its chunk's alloc bits, any other entry the merge of its
+ * children
  *   - a chunk block exists for every chunk of the heap, and the leaves of its chunks are mapped
  *
  * Locks: PAGES, held by every caller, guards all of it, page_cache excepted (one owner).

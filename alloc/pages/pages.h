@@ -14,7 +14,7 @@
  *
  * Note [statistics]. What is in use is counted in two places: shared counters, and for pages
  * taken from a page cache, a counter in the mutator's pages_local that only he writes, so that
- * the hot path has no locked instruction. The shared counters get them at the next refill or
+ * the hot path touches no shared counter. The shared counters get them at the next refill or
  * flush. A reader takes PAGES, which keeps the list of locals still, and adds all up: exact
  * when the world is stopped (nothing need be flushed for it), within a page cache a mutator
  * otherwise.
@@ -49,7 +49,8 @@ struct arena {
     _Atomic(uint64_t) page_in_use[GH_PAGES_PER_ARENA / 64];   /* an IN_USE span starts here */
     _Atomic(uint64_t) page_marks[GH_PAGES_PER_ARENA / 64];    /* it holds a marked object */
     _Atomic(uint64_t) page_specials[GH_PAGES_PER_ARENA / 64]; /* it has special records */
-    /* atomic: bytes from the arena's start that were ever handed out: above, memory is zero */
+    /* atomic, relaxed (arenas_take_fresh says why): no byte at or above this offset was ever
+     * handed out, so it is zero; below, only scavenged memory may be known to be */
     _Atomic(uintptr_t) zeroed_base;
 };
 
@@ -107,8 +108,8 @@ struct pages {
     /* immutable after pages_open */
     struct os_account *account;
     struct persistent *persistent;
-    _Atomic(struct arena *)
-        *arena_map; /* [ARENA_MAP_ENTRIES], reserved, mapped by the OS on touch */
+    /* [ARENA_MAP_ENTRIES]; all readable, backed by memory where it was written */
+    _Atomic(struct arena *) *arena_map;
 
     /* guarded by lock */
     struct lock lock;
@@ -135,8 +136,8 @@ struct pages {
         struct mspan *spans; /* with at least one free piece */
     } stack_pool[STACK_ORDERS];
     struct lock stack_large_lock;
-    struct mspan
-        *stack_large[64 - GH_PAGE_SHIFT]; /* free, by log2 pages; emptied at a collection */
+    /* free, by log2 pages; emptied at a collection */
+    struct mspan *stack_large[64 - GH_PAGE_SHIFT];
     _Atomic(bool) gc_running; /* stack spans are given back only when no cycle runs */
 
     /* atomic, relaxed: statistics; Note [statistics] */
@@ -157,8 +158,7 @@ void pages_close(struct pages *p);
 /* Take `npages` > 0 pages. `local` is the caller's own (lock-free for < 16 pages), or NULL for
  * a thread without one. NULL if the OS refuses. The span's state is set by the caller's
  * pages_publish once the space has filled in its fields; other uses are MANUAL at once.
- * `needzero` is set; the fields of the space are zero, sweepgen excepted, which is left over.
- */
+ * `needzero` is set; the fields of the space are zero, but for sweepgen, which is left over. */
 struct mspan *pages_alloc(struct pages *p, struct pages_local *local, size_t npages,
                           enum span_use use);
 /* Make an OBJECTS span visible to marking, sweeping and address lookup. */
@@ -168,7 +168,7 @@ void pages_publish(struct pages *p, struct mspan *s);
 void pages_free(struct pages *p, struct mspan *s, enum span_use use);
 
 void pages_local_init(struct pages_local *l);
-/* Give back everything a mutator holds: on detach, and by the collector (_stw) for idle ones.
+/* Give back everything a mutator holds: he does so on detach, the collector in a stopped world.
  */
 void pages_local_flush(struct pages *p, struct pages_local *l);
 
@@ -176,8 +176,7 @@ void pages_local_flush(struct pages *p, struct pages_local *l);
  * density rule). `background` stops at scavenge_goal, so that 0 means there is nothing to do
  * before the next collection. Returns the bytes released. */
 size_t pages_scavenge(struct pages *p, size_t bytes, bool background);
-/* Release all free memory there is (FreeOSMemory). What caches hold is not free: flush first.
- */
+/* Release all free memory there is (FreeOSMemory). Cached pages are not free: flush first. */
 size_t pages_scavenge_all(struct pages *p);
 /* A collection has ended and set its next heap goal: derive scavenge_goal, and let the density
  * rule's generation begin. `last_goal` is that of the cycle before, 0 if there was none. */

@@ -5,8 +5,8 @@
  * end in use. Three reasons: in the background above the retain goal; on heap growth, so that
  * new memory replaces old fragments instead of adding to them; on demand. How much the
  * background does is for scavenge_pacer.h. Go's counterpart: mgcscavenge.go.
- * Locks: PAGES. Does not: keep huge pages whole beyond the density rule; assist a memory limit.
- */
+ *
+ * Locks: PAGES. Does not: spare huge pages beyond the density rule; assist a memory limit. */
 #include "alloc/pages/pages_internal.h"
 #include "alloc/pages/scavenge_pacer.h"
 

@@ -1,11 +1,10 @@
 /* stackmem.c - memory of goroutine stacks (stackmem.h).
  *
  * Small stacks are pieces of 32 KiB spans. A free piece links to the next through its first
- * word, in whichever of three lists it is: a mutator's cache, its span's own list, or a batch
- * on the way between them. Caches are refilled and drained to half. While a collection runs
- * nothing is given back to the page allocator: the end of the cycle does it
- * (stackmem_release_unused). Go's counterpart: stackpool, stackLarge and stackcache in
- * stack.go.
+ * word, in a mutator's cache or in its span's own list. Caches are refilled and drained to
+ * half. While a collection runs nothing is given back to the page allocator; what is unused
+ * goes at the end of the cycle (stackmem_release_unused). Go's counterpart: stackpool,
+ * stackLarge and stackcache in stack.go.
  *
  * Locks: STACKPOOL (one an order), STACKLARGE; PAGES is taken inside them. */
 #include "alloc/pages/stackmem.h"

@@ -221,7 +221,7 @@ step_drain_cache(struct model *m, struct page_cache *c)
     assert_int_equal(c->free, 0);
 }
 
-/* The highest backed pages come first, unless their chunk once refused to be released. */
+/* A claim is the top of the highest backed run of its chunk. */
 static void
 step_claim(struct model *m, size_t most)
 {
