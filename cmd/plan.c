@@ -80,7 +80,10 @@ plan_add_workload_rows(struct resolver *r, const struct gh_workload *w, struct g
                                     "workload %s: its option --%s is one of goheap's own; "
                                     "rename it",
                                     w->name, o->name);
-        r->rows[n] = (struct cli_option){.flag = o->name, .arg = "VALUE", .help = o->help};
+        const char *arg = o->kind == GH_OPT_INT    ? "N"
+                          : o->kind == GH_OPT_PATH ? "FILE"
+                                                   : "NAME";
+        r->rows[n] = (struct cli_option){.flag = o->name, .arg = arg, .help = o->help};
     }
     cli_add(&r->cli, r->rows, n);
     return true;
