@@ -54,12 +54,18 @@ world_leave_locked(struct sched *s, struct mutator *m, enum mutator_state state)
         cond_signal(&s->everybody_stopped);
 }
 
+static void
+world_wait_until_it_runs_locked(struct sched *s)
+{
+    while (world_stop_wanted(s))
+        cond_wait(&s->world_started, &s->lock);
+}
+
 /* Wait for the world to run, and run. */
 static void
 world_enter_locked(struct sched *s, struct mutator *m)
 {
-    while (world_stop_wanted(s))
-        cond_wait(&s->world_started, &s->lock);
+    world_wait_until_it_runs_locked(s);
     m->state = MUTATOR_RUNNING;
     s->running++;
     world_set_guard(m, stack_own_guard(m));
@@ -83,8 +89,7 @@ world_stop(struct sched *s, struct mutator *self)
     lock_acquire(&s->lock);
     if (self != NULL)
         world_leave_locked(s, self, MUTATOR_STOPPED);
-    while (world_stop_wanted(s))
-        cond_wait(&s->world_started, &s->lock);
+    world_wait_until_it_runs_locked(s);
     /* relaxed: see world_stop_wanted */
     atomic_store_explicit(&s->stop_wanted, true, memory_order_relaxed);
     for (struct mutator *m = s->mutators; m != NULL; m = m->next)
@@ -175,6 +180,8 @@ struct mutator *
 mutator_attach(struct sched *s, const char *name)
 {
     lock_acquire(&s->lock);
+    /* the list of mutators belongs to whoever has stopped the world */
+    world_wait_until_it_runs_locked(s);
     struct mutator *m = fixalloc_get(&s->records);
     if (m == NULL) {
         lock_release(&s->lock);

@@ -71,7 +71,7 @@ gospace_refill(struct gospace *g, struct mcache *c, unsigned span_class, uint64_
      */
     atomic_store_explicit(&s->sweepgen, gospace_sweepgen(g) + 3, memory_order_relaxed);
     c->alloc[span_class] = s;
-    out->live_bytes = (s->nelems - s->alloc_count) * s->elemsize;
+    out->live_bytes = s->npages * (size_t)GH_PAGE - s->alloc_count * s->elemsize;
     bool found = run_take(s, r, mask);
     CHECK(found, "gospace_refill: span %#zx has no free slot, but %u of %u are allocated",
           s->base, s->alloc_count, s->nelems);
