@@ -30,35 +30,36 @@ enum gh_option_kind {
 };
 
 struct gh_option {
-    const char *name;         /* without the dashes: "depth" is given as --depth 18 */
+    const char *name; /* without the dashes: "depth" is given as --depth 18 */
     enum gh_option_kind kind;
-    const char *help;         /* one line, lower case, with the unit */
-    const char *value;        /* default as text; NULL: must be given */
-    int64_t min, max;         /* GH_OPT_INT: inclusive bounds */
+    const char *help;           /* one line, lower case, with the unit */
+    const char *value;          /* default as text; NULL: must be given */
+    int64_t min, max;           /* GH_OPT_INT: inclusive bounds */
     const char *const *choices; /* GH_OPT_CHOICE: NULL-terminated */
 };
 
 struct gh_job; /* one run of one workload; opaque */
 
 struct gh_workload {
-    uint32_t magic;        /* GH_WORKLOAD_MAGIC */
-    uint32_t abi;          /* GH_WORKLOAD_ABI */
-    uint32_t struct_bytes; /* sizeof(struct gh_workload) */
+    uint32_t magic;         /* GH_WORKLOAD_MAGIC */
+    uint32_t abi;           /* GH_WORKLOAD_ABI */
+    uint32_t struct_bytes;  /* sizeof(struct gh_workload) */
     uint32_t mutator_bytes; /* sizeof(struct gh_mutator): the inline paths must agree */
-    const char *name;      /* lower case, digits, dashes */
-    const char *help;      /* one line for `goheap list workloads` */
-    const char *about;     /* paragraphs for `goheap help NAME`; may be NULL */
+    const char *name;       /* lower case, digits, dashes */
+    const char *help;       /* one line for `goheap list workloads` */
+    const char *about;      /* paragraphs for `goheap help NAME`; may be NULL */
     const struct gh_option *options; /* ended by a row with name NULL; may be NULL */
-    int max_threads;       /* largest --threads it takes; 1 = single-threaded */
+    int max_threads;                 /* largest --threads it takes; 1 = single-threaded */
 
-    bool (*setup)(struct gh_job *job, struct gh_mutator *m, struct gh_error *err); /* may be NULL */
+    bool (*setup)(struct gh_job *job, struct gh_mutator *m,
+                  struct gh_error *err); /* may be NULL */
     bool (*run)(struct gh_job *job, struct gh_mutator *m, struct gh_error *err);
     bool (*verify)(struct gh_job *job, struct gh_mutator *m, struct gh_error *err);
     void (*teardown)(struct gh_job *job); /* may be NULL */
 };
 
-#define GH_WORKLOAD_HEADER                                                                      \
-    .magic = GH_WORKLOAD_MAGIC, .abi = GH_WORKLOAD_ABI,                                         \
+#define GH_WORKLOAD_HEADER                              \
+    .magic = GH_WORKLOAD_MAGIC, .abi = GH_WORKLOAD_ABI, \
     .struct_bytes = sizeof(struct gh_workload), .mutator_bytes = sizeof(struct gh_mutator)
 
 /* --- what a job offers to its workload --- */
@@ -72,9 +73,10 @@ GH_API const char *gh_job_text(const struct gh_job *job, const char *option);
 GH_API void gh_job_set_state(struct gh_job *job, void *state);
 GH_API void *gh_job_state(const struct gh_job *job);
 
-/* Run fn(job, mutator, t, arg) for t in 0..n-1 on n mutators of their own, which start together,
- * and wait for all. n == 1 runs on the caller's mutator. Safepoint. False if a thread could
- * not be started (then none has run). A running timer stands still while they are started. */
+/* Run fn(job, mutator, t, arg) for t in 0..n-1 on n mutators of their own, which start
+ * together, and wait for all. n == 1 runs on the caller's mutator. Safepoint. False if a thread
+ * could not be started (then none has run). A running timer stands still while they are
+ * started. */
 GH_API bool gh_parallel(struct gh_job *job, struct gh_mutator *m, int n,
                         void (*fn)(struct gh_job *job, struct gh_mutator *m, int t, void *arg),
                         void *arg, struct gh_error *err);
@@ -82,19 +84,20 @@ GH_API bool gh_parallel(struct gh_job *job, struct gh_mutator *m, int n,
 /* Main mutator's thread; both are safepoints, for they read the heap's statistics. */
 GH_API void gh_timer_begin(struct gh_job *job);
 GH_API void gh_timer_end(struct gh_job *job);
-/* Time measured so far between begin and end, in seconds: wall, and CPU of the whole process. */
+/* Time measured so far between begin and end, in seconds: wall, and CPU of the whole process.
+ */
 GH_API double gh_timer_wall(const struct gh_job *job);
 GH_API double gh_timer_cpu(const struct gh_job *job);
 
-/* Add a figure to the report, under the name the peers use: gh_emit(job, "ns_per_op", 3.1, "ns").
- * From the main mutator's thread. Name and unit must be string literals. */
+/* Add a figure to the report, under the name the peers use: gh_emit(job, "ns_per_op", 3.1,
+ * "ns"). From the main mutator's thread. Name and unit must be string literals. */
 GH_API void gh_emit(struct gh_job *job, const char *metric, double value, const char *unit);
 GH_API void gh_checksum(struct gh_job *job, uint64_t checksum);
 
 /* How far the work is: shown on a terminal. Any thread; cheap, but not for inner loops. */
 GH_API void gh_progress(struct gh_job *job, uint64_t done, uint64_t total);
-/* True once the user has asked to stop (Ctrl-C): return from `run` as soon as convenient; verify
- * is then skipped and the report says that the run was interrupted. */
+/* True once the user has asked to stop (Ctrl-C): return from `run` as soon as convenient;
+ * verify is then skipped and the report says that the run was interrupted. */
 GH_API bool gh_interrupted(const struct gh_job *job);
 
 /* --- the peers' random numbers: splitmix64, state = seed --- */
