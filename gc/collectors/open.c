@@ -136,8 +136,8 @@ const struct gh_type *
 gh_type_new(struct gh_heap *h, const char *name, size_t size, size_t ptr_bytes,
             const uint64_t *ptr_mask)
 {
-    struct gh_type *t = persistent_alloc(&h->persistent, sizeof *t, _Alignof(struct gh_type),
-                                         OS_OTHER);
+    struct gh_type *t =
+        persistent_alloc(&h->persistent, sizeof *t, _Alignof(struct gh_type), OS_OTHER);
     CHECK(t != NULL, "out of memory: cannot make type %s", name);
     *t = (struct gh_type){
         .size = size, .ptr_bytes = ptr_bytes, .ptr_mask = ptr_mask, .name = name};

@@ -61,7 +61,8 @@ stw_still_wanted(struct gh_heap *heap, enum gc_trigger why, uint32_t num_gc_seen
 {
     if (why == GC_TRIGGER_FORCED)
         return true;
-    return heap->pacer.gogc >= 0 && atomic_load_explicit(&heap->totals.num_gc, memory_order_relaxed) == num_gc_seen;
+    return heap->pacer.gogc >= 0 &&
+           atomic_load_explicit(&heap->totals.num_gc, memory_order_relaxed) == num_gc_seen;
 }
 
 static void

@@ -1,6 +1,6 @@
 /* background.h - the two threads that work beside the mutators: the sweeper, which also watches
- * the clock for the two-minute collection, and the scavenger. Go: bgsweep, forcegchelper, bgscavenge.
- * Neither is a mutator; both may be absent (config.background = false). */
+ * the clock for the two-minute collection, and the scavenger. Go: bgsweep, forcegchelper,
+ * bgscavenge. Neither is a mutator; both may be absent (config.background = false). */
 #ifndef GH_GC_CORE_BACKGROUND_H
 #define GH_GC_CORE_BACKGROUND_H
 

@@ -1,5 +1,6 @@
-/* malloc.c - the slow path of allocation, where all rooms meet: safepoint, next run, collection,
- * next span, accounts. The space hands out runs and knows nothing of all this. Go: malloc.go.
+/* malloc.c - the slow path of allocation, where all rooms meet: safepoint, next run,
+ * collection, next span, accounts. The space hands out runs and knows nothing of all this. Go:
+ * malloc.go.
  *
  * Contexts: owner mutator, running. Everything here can be a safepoint. */
 #include "gc/core/heap.h"

@@ -56,7 +56,8 @@ worker_begin(struct mark_worker *w, bool shared)
 static void
 worker_end(struct mark_worker *w)
 {
-    CHECK(w->queued == 0, "worker_end: %u references are still queued", w->queued);
+    CHECK(w->pages_in == w->pages_out, "worker_end: %u pages are still queued",
+          w->pages_in - w->pages_out);
     workbuf_put_empty(&w->marker->bufs, w->wb);
     workbuf_put_empty(&w->marker->bufs, w->spare);
     w->wb = w->spare = NULL;
@@ -104,13 +105,13 @@ crew_round(struct mark_worker *w)
         /* acquire: pairs with the release when the round was opened */
     } while (!atomic_compare_exchange_weak_explicit(&k->joined, &n, n + 1, memory_order_acq_rel,
                                                     memory_order_relaxed));
-    int64_t begin = os_now_ns();
+    int64_t begin = os_thread_cpu_ns();
     worker_begin(w, true);
     atomic_fetch_add_explicit(&k->busy, 1, memory_order_acq_rel);
     worker_run(w);
     worker_end(w);
     /* A member that overslept the last round may join this one twice: the counts add up. */
-    w->busy_ns += os_now_ns() - begin;
+    w->busy_ns += os_thread_cpu_ns() - begin;
     /* release: pairs with the acquire in marker_finish_stw, which reads our counts */
     atomic_fetch_add_explicit(&k->left, 1, memory_order_release);
 }
@@ -171,9 +172,7 @@ marker_begin_stw(struct marker *k)
 {
     /* relaxed: the crew is parked, or on its way to finding the round closed */
     atomic_store_explicit(&k->busy, 1, memory_order_relaxed);
-    for (unsigned i = 0; i < k->nworkers; i++)
-        k->workers[i].objects = k->workers[i].bytes = k->workers[i].scan_bytes = 0;
-    k->workers[0].busy_ns = -os_now_ns();
+    k->workers[0].busy_ns = -os_thread_cpu_ns();
     worker_begin(&k->workers[0], false);
 }
 
@@ -181,6 +180,24 @@ void
 marker_root(void *worker0, void **slot)
 {
     marker_enqueue(worker0, (uintptr_t)*slot);
+}
+
+/* Add a worker's counts to the result, and clear them for the next cycle. */
+static void
+marker_add_up(struct mark_worker *w, struct mark_result *out)
+{
+    for (unsigned c = 0; c < GH_SPAN_CLASSES; c++) {
+        uint64_t bytes = w->marked[c] * sizeclass_bytes[c >> 1];
+        out->objects += w->marked[c];
+        out->bytes += bytes;
+        if ((c & 1) == 0)
+            out->scan_bytes += bytes;
+        w->marked[c] = 0;
+    }
+    out->bytes += w->large_bytes;
+    out->cpu_ns += w->busy_ns;
+    w->large_bytes = 0;
+    w->busy_ns = 0;
 }
 
 void
@@ -198,16 +215,10 @@ marker_finish_stw(struct marker *k, struct mark_result *out)
     else /* acquire: pairs with the release in crew_round */
         while (atomic_load_explicit(&k->left, memory_order_acquire) < joined)
             worker_relax(&spins);
-    w->busy_ns += os_now_ns();
+    w->busy_ns += os_thread_cpu_ns();
 
     *out = (struct mark_result){.workers = joined + 1};
-    for (unsigned i = 0; i < k->nworkers; i++) {
-        struct mark_worker *v = &k->workers[i];
-        out->objects += v->objects;
-        out->bytes += v->bytes;
-        out->scan_bytes += v->scan_bytes;
-        out->cpu_ns += i == 0 || v->busy_ns > 0 ? v->busy_ns : 0;
-        v->busy_ns = 0;
-    }
+    for (unsigned i = 0; i < k->nworkers; i++)
+        marker_add_up(&k->workers[i], out);
     workbuf_pool_trim(&k->bufs);
 }

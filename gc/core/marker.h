@@ -1,19 +1,19 @@
 /* marker.h - parallel tri-colour marking.
  *
- * White: mark bit clear. Grey: bit set, address in a work buffer or prefetch queue. Black: bit set
- * and scanned. An object turns grey once (the atomic OR of its mark bit decides who does it),
- * and objects without references turn black at once.
+ * White: mark bit clear. Grey: bit set, the object in a work buffer or its page in a queue
+ * (mark_ref.h). Black: bit set and scanned. An object turns grey once (the atomic OR of its
+ * mark bit decides who does it), and objects without references turn black at once.
  *
- * Note [marking crew]. Worker 0 is the thread that runs the cycle. The others are parked threads,
- * woken only when there is enough to do (MARKER_WAKE objects), because waking costs more than
- * a small heap takes to mark. They join by adding themselves to `joined` unless it is closed.
- * Termination: `busy` counts workers that may hold grey objects. A worker takes from
- * the full list only while counted in `busy`, and leaves `busy` only with empty buffers and after
- * having found the full list empty. So when busy is 0, no buffer holds anything: only busy
- * workers produce, and the last one to leave saw the list empty after everything he had put
- * there. Worker 0 sees busy == 0, closes `joined`, and waits until all who joined have left.
- * Worker 0 marks with plain stores until he wakes the crew: the crew's lock publishes what
- * he wrote, and from then on all use atomic ORs. Go: gcDrain, gcMarkDone.               */
+ * Note [marking crew]. Worker 0 is the thread that runs the cycle. The others are parked
+ * threads, woken only when there is enough to do (MARKER_WAKE objects), because waking costs
+ * more than a small heap takes to mark. They join by adding themselves to `joined` unless it is
+ * closed. Termination: `busy` counts workers that may hold grey objects. A worker takes from
+ * the full list only while counted in `busy`, and leaves `busy` only with empty buffers and
+ * after having found the full list empty. So when busy is 0, no buffer holds anything: only
+ * busy workers produce, and the last one to leave saw the list empty after everything he had
+ * put there. Worker 0 sees busy == 0, closes `joined`, and waits until all who joined have
+ * left. Worker 0 marks with plain stores until he wakes the crew: the crew's lock publishes
+ * what he wrote, and from then on all use atomic ORs. Go: gcDrain, gcMarkDone.               */
 #ifndef GH_GC_CORE_MARKER_H
 #define GH_GC_CORE_MARKER_H
 
@@ -21,8 +21,9 @@
 #include "gc/core/workbuf.h"
 
 enum {
-    MARKER_QUEUE = 16,        /* prefetch queue: references on their way to their mark bits */
-    MARKER_AHEAD = 8,         /* and grey objects on their way to being scanned */
+    MARKER_QUEUE = 16, /* prefetch queue: references on their way to their mark bits */
+    MARKER_PAGES = GH_TORTURE ? 4 : 256, /* grey pages that a worker keeps to itself */
+    MARKER_LOOK_UP = 16,                 /* pages and objects between looks at the others */
     MARKER_OBLET = 128 * 1024, /* large objects are scanned in pieces of this many bytes */
     MARKER_WAKE = GH_TORTURE ? 16 : 4096,
 };
@@ -33,15 +34,16 @@ struct marker;
 struct mark_worker {
     struct marker *marker;
     struct pages *pages;
-    struct workbuf *wb, *spare; /* wb is the one pushed to and popped from */
-    uintptr_t queue[MARKER_QUEUE];
-    unsigned head, queued;
-    uintptr_t ahead[MARKER_AHEAD]; /* 0 = free */
-    unsigned ahead_at;
-    bool shared;                /* others mark at the same time: set bits atomically */
-    uint64_t objects, bytes, scan_bytes;
-    int64_t busy_ns;
-    pthread_t thread;           /* workers > 0 */
+    struct workbuf *wb, *spare;    /* wb is the one pushed to and popped from */
+    bool shared;                   /* others mark at the same time: set bits atomically */
+    unsigned queued;               /* references ever queued; its remainder is the next slot */
+    unsigned pages_in, pages_out;  /* grey pages ever queued, ever taken */
+    uintptr_t queue[MARKER_QUEUE]; /* 0 = free; entries: mark_ref.h */
+    uintptr_t page_queue[MARKER_PAGES];
+    uint64_t marked[GH_SPAN_CLASSES]; /* objects turned grey or black, by span class */
+    uint64_t large_bytes;
+    int64_t busy_ns;  /* CPU time */
+    pthread_t thread; /* workers > 0 */
 } GH_ALIGNED(GH_CACHELINE);
 
 struct marker {
@@ -67,7 +69,7 @@ struct marker {
 
 struct mark_result {
     uint64_t objects, bytes, scan_bytes;
-    int64_t cpu_ns; /* time that all workers were at it */
+    int64_t cpu_ns; /* CPU time of all workers */
     unsigned workers;
 };
 

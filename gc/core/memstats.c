@@ -1,7 +1,7 @@
 /* memstats.c - runtime.MemStats from the books of all rooms. Go: mstats.go, readmemstats_m.
  *
- * Read with the world stopped, sweeping finished and all caches flushed, so that every counter is
- * exact: what the last cycle found dead counts as freed. */
+ * Read with the world stopped, sweeping finished and all caches flushed, so that every counter
+ * is exact: what the last cycle found dead counts as freed. */
 #include "gc/core/heap.h"
 
 #include "alloc/spaces/go/sizeclass.h"
@@ -36,7 +36,8 @@ memstats_objects(struct gh_heap *heap, struct gh_memstats *s)
     }
     s->heap_objects = s->mallocs - s->frees;
     s->alloc = s->heap_alloc = s->total_alloc - freed_bytes;
-    /* objects packed into a tiny block are born and die uncounted; Go books them on both sides */
+    /* objects packed into a tiny block are born and die uncounted; Go books them on both sides
+     */
     s->tiny_allocs = load(&heap->tiny_retired);
     for (struct mutator *m = heap->sched.mutators; m != NULL; m = m->next)
         s->tiny_allocs += m->pub.tiny_allocs;
@@ -125,8 +126,8 @@ gh_read_memstats(struct gh_heap *heap, struct gh_mutator *m, struct gh_memstats 
 bool
 gh_memstats_check(const struct gh_memstats *s, struct gh_error *err)
 {
-    uint64_t sys = s->heap_sys + s->stack_sys + s->mspan_sys + s->mcache_sys + s->buck_hash_sys +
-                   s->gc_sys + s->other_sys;
+    uint64_t sys = s->heap_sys + s->stack_sys + s->mspan_sys + s->mcache_sys +
+                   s->buck_hash_sys + s->gc_sys + s->other_sys;
     if (s->heap_sys != s->heap_idle + s->heap_inuse)
         return gh_error_set(err, GH_EXIT_FAILED,
                             "memstats: HeapSys %" PRIu64 " is not HeapIdle %" PRIu64
@@ -134,8 +135,8 @@ gh_memstats_check(const struct gh_memstats *s, struct gh_error *err)
                             s->heap_sys, s->heap_idle, s->heap_inuse);
     if (s->sys != sys)
         return gh_error_set(err, GH_EXIT_FAILED,
-                            "memstats: Sys %" PRIu64 " is not the sum of its parts %" PRIu64, s->sys,
-                            sys);
+                            "memstats: Sys %" PRIu64 " is not the sum of its parts %" PRIu64,
+                            s->sys, sys);
     if (s->mallocs < s->frees || s->mallocs - s->frees != s->heap_objects)
         return gh_error_set(err, GH_EXIT_FAILED,
                             "memstats: Mallocs %" PRIu64 " - Frees %" PRIu64
@@ -143,10 +144,11 @@ gh_memstats_check(const struct gh_memstats *s, struct gh_error *err)
                             s->mallocs, s->frees, s->heap_objects);
     if (s->heap_released > s->heap_idle || s->num_forced_gc > s->num_gc ||
         s->heap_alloc > s->heap_inuse)
-        return gh_error_set(err, GH_EXIT_FAILED,
-                            "memstats: out of bounds: HeapReleased %" PRIu64 " of HeapIdle %" PRIu64
-                            ", NumForcedGC %u of NumGC %u, HeapAlloc %" PRIu64 " of HeapInuse %" PRIu64,
-                            s->heap_released, s->heap_idle, s->num_forced_gc, s->num_gc,
-                            s->heap_alloc, s->heap_inuse);
+        return gh_error_set(
+            err, GH_EXIT_FAILED,
+            "memstats: out of bounds: HeapReleased %" PRIu64 " of HeapIdle %" PRIu64
+            ", NumForcedGC %u of NumGC %u, HeapAlloc %" PRIu64 " of HeapInuse %" PRIu64,
+            s->heap_released, s->heap_idle, s->num_forced_gc, s->num_gc, s->heap_alloc,
+            s->heap_inuse);
     return true;
 }

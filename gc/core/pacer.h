@@ -11,20 +11,22 @@
 
 struct pacer {
     /* world-stopped only */
-    uint64_t heap_marked;  /* live bytes at the end of the last cycle */
+    uint64_t heap_marked; /* live bytes at the end of the last cycle */
     uint64_t stack_scan, globals_scan;
-    uint64_t goal;         /* heap size at which the next cycle should be complete */
-    uint64_t last_goal;    /* the goal of the cycle before */
-    int gogc;              /* percent, or negative: off */
+    uint64_t goal;      /* heap size at which the next cycle should be complete */
+    uint64_t last_goal; /* the goal of the cycle before */
+    int gogc;           /* percent, or negative: off */
 
     /* atomic, relaxed: read by every slow path as a hint; acted upon with the world stopped */
     _Atomic(uint64_t) trigger; /* heap_live at which to start a cycle; UINT64_MAX = never */
-    _Atomic(uint64_t) heap_live; /* marked by the last cycle + spans cached and large objects since */
+    _Atomic(uint64_t)
+        heap_live; /* marked by the last cycle + spans cached and large objects since */
 };
 
 void pacer_init(struct pacer *p, int gogc);
 /* A cycle found `marked` live bytes, scanned `stacks` and has `globals` bytes of roots: set the
- * next goal = marked + (marked + stacks + globals) * GOGC / 100, at least 4 MiB * GOGC / 100. */
+ * next goal = marked + (marked + stacks + globals) * GOGC / 100, at least 4 MiB * GOGC / 100.
+ */
 void pacer_end_cycle(struct pacer *p, uint64_t marked, uint64_t stacks, uint64_t globals);
 /* Change GOGC; the goal follows at once. Returns the old value (negative: off). */
 int pacer_set_gogc(struct pacer *p, int gogc);

@@ -1,20 +1,17 @@
-/* scan.c - the inner loops of marking: reference -> mark bit -> object -> its references.
+/* scan.c - draining: grey pages and objects become black, references found turn others grey.
  *
- * A reference found is first put into a small queue and the cache line of its mark bit is
- * fetched; by the time it comes out at the other end, the line is there. An object that turns grey
- * goes onto the worker's buffer (last in, first out) while its own first line is fetched.
- * The throughput of marking is that of these two prefetches (Go: gcDrain, scanobject; the queue
- * as in Cher, Hosking and Vitek, "Software prefetching for mark-sweep garbage collection", 2004). */
-#include "gc/core/marker.h"
-
-#include "alloc/base/bits.h"
-#include "alloc/spaces/go/markbits.h"
+ * Here are the order of work and the objects that have no inline marks: larger than 512 bytes
+ * (a type in the header or in the span record), and the 8-byte class. Pages of small objects
+ * are in scan_page.c, single references in mark_ref.h. Go: gcDrain, scanobject. */
+#include "gc/core/mark_ref.h"
 #include "gc/core/marker_crew.h"
 
-/* --- grey objects --- */
+#include <string.h>
+
+/* --- buffers --- */
 
 /* The buffer is full: continue in the spare one; if that is full too, share it. */
-GH_NOINLINE static void
+void
 worker_swap_full(struct mark_worker *w)
 {
     struct workbuf_pool *p = &w->marker->bufs;
@@ -27,13 +24,20 @@ worker_swap_full(struct mark_worker *w)
     }
 }
 
-GH_INLINE void
-worker_push(struct mark_worker *w, uintptr_t obj)
+/* Move the `n` oldest queued pages into an empty buffer and publish it. */
+static void
+worker_publish_pages(struct mark_worker *w, unsigned n)
 {
-    if (GH_UNLIKELY(w->wb->n == WORKBUF_OBJECTS))
-        worker_swap_full(w);
-    w->wb->obj[w->wb->n++] = obj;
-    __builtin_prefetch((const void *)obj);
+    struct workbuf *b = workbuf_get_empty(&w->marker->bufs);
+    for (; n > 0 && b->n < WORKBUF_OBJECTS; n--)
+        b->obj[b->n++] = w->page_queue[w->pages_out++ % MARKER_PAGES];
+    workbuf_put_full(&w->marker->bufs, b);
+}
+
+void
+worker_spill_pages(struct mark_worker *w)
+{
+    worker_publish_pages(w, MARKER_PAGES / 2);
 }
 
 /* Get a buffer with something in it, from wherever. False if there is none anywhere now. */
@@ -55,61 +59,51 @@ worker_find_work(struct mark_worker *w)
     return true;
 }
 
-/* Others are hungry: give them the spare buffer, or half of this one. Go: handoff. */
+/* Others are hungry: give them the spare buffer, half of the queued pages, or half of the
+ * buffer, the older one: it is nearer to the roots, so that more hangs on it. Go: handoff. */
 GH_NOINLINE static void
 worker_share(struct mark_worker *w)
 {
     struct workbuf_pool *p = &w->marker->bufs;
+    unsigned pages = w->pages_in - w->pages_out;
     if (workbuf_any_full(p))
         return;
-    struct workbuf *b = w->spare;
-    if (b->n == 0) {
+    if (w->spare->n == 0) {
+        if (pages > 1) {
+            worker_publish_pages(w, pages / 2);
+            return;
+        }
         if (w->wb->n <= 4)
             return;
-        /* the older half: nearer to the roots, so more hangs on it */
         size_t half = w->wb->n / 2;
-        for (size_t i = 0; i < half; i++)
-            b->obj[i] = w->wb->obj[i];
-        for (size_t i = half; i < w->wb->n; i++)
-            w->wb->obj[i - half] = w->wb->obj[i];
+        memcpy(w->spare->obj, w->wb->obj, half * sizeof w->wb->obj[0]);
+        memmove(w->wb->obj, w->wb->obj + half, (w->wb->n - half) * sizeof w->wb->obj[0]);
         w->wb->n -= half;
-        b->n = half;
+        w->spare->n = half;
     }
+    struct workbuf *b = w->spare;
     w->spare = workbuf_get_empty(p);
     workbuf_put_full(p, b);
 }
 
-/* --- marking one reference --- */
+/* --- marking through the span record --- */
 
-GH_COLD GH_NORETURN static void
+void
 mark_bad_pointer(uintptr_t ref, const struct mspan *s)
 {
     if (s == NULL)
         gh_throw("found bad pointer in the heap: %p points into a heap arena, to no span",
                  (void *)ref);
+    /* relaxed: for the message */
+    unsigned state = atomic_load_explicit(&s->state, memory_order_relaxed);
     gh_throw("found bad pointer in the heap: %p points to %s: span.base()=%p span.limit=%p "
-             "span.state=%d span.class=%d",
+             "span.state=%u span.class=%u",
              (void *)ref,
-             atomic_load_explicit(&s->state, memory_order_relaxed) == MSPAN_IN_USE
-                 ? "an unused region of a span"
-                 : "a span that is not in use",
-             (void *)s->base, (void *)s->limit,
-             (int)atomic_load_explicit(&s->state, memory_order_relaxed), s->span_class);
+             state == MSPAN_IN_USE ? "an unused region of a span" : "a span that is not in use",
+             (void *)s->base, (void *)s->limit, state, s->span_class);
 }
 
-/* Worker 0 alone marks without atomic operations (marker.h, Note [marking crew]). */
-GH_INLINE bool
-mark_set8(struct mark_worker *w, uint8_t *byte, unsigned bit)
-{
-    if (w->shared)
-        return markbits_set_bit8(byte, bit);
-    if (*byte >> bit & 1)
-        return false;
-    *byte = (uint8_t)(*byte | 1u << bit);
-    return true;
-}
-
-GH_INLINE bool
+static bool
 mark_set64(struct mark_worker *w, uint64_t *word, unsigned bit)
 {
     if (w->shared)
@@ -120,34 +114,8 @@ mark_set64(struct mark_worker *w, uint64_t *word, unsigned bit)
     return true;
 }
 
-/* The object at `obj` has just turned grey. */
-GH_INLINE void
-mark_grey(struct mark_worker *w, uintptr_t obj, size_t bytes, bool noscan)
-{
-    w->objects++;
-    w->bytes += bytes;
-    if (noscan)
-        return;
-    w->scan_bytes += bytes;
-    worker_push(w, obj);
-}
-
-GH_INLINE void
-mark_inline(struct mark_worker *w, struct arena *a, uintptr_t ref, unsigned span_class)
-{
-    uintptr_t page = align_down(ref, GH_PAGE);
-    if (GH_UNLIKELY(ref - page >= INLINE_SCANS_OFF))
-        mark_bad_pointer(ref, pages_span_of(w->pages, ref));
-    size_t size = sizeclass_bytes[span_class >> 1];
-    uint32_t i = markbits_inline_index(ref, span_class);
-    if (!mark_set8(w, markbits_inline_byte(ref, i), i % 8))
-        return;
-    markbits_note_page(a, page);
-    mark_grey(w, page + i * size, size, span_class & 1);
-}
-
-GH_NOINLINE static void
-mark_span(struct mark_worker *w, uintptr_t ref)
+void
+mark_in_span(struct mark_worker *w, uintptr_t ref)
 {
     const struct mspan *s = pages_span_of(w->pages, ref);
     /* acquire: pairs with the release in pages_publish */
@@ -158,37 +126,14 @@ mark_span(struct mark_worker *w, uintptr_t ref)
         mark_bad_pointer(ref, s);
     if (!mark_set64(w, &s->mark_bits[i / 64], i % 64))
         return;
-    /* of a span across arenas the first page's arena is meant */
     markbits_note_page(pages_arena_of(w->pages, s->base), s->base);
-    mark_grey(w, s->base + i * s->elemsize, s->elemsize, s->span_class & 1);
-}
-
-GH_INLINE void
-mark_ref(struct mark_worker *w, uintptr_t ref)
-{
-    struct arena *a = pages_arena_of(w->pages, ref);
-    if (GH_UNLIKELY(a == NULL))
-        return; /* not of this heap: the zero-size address, a static object */
-    unsigned c = markbits_inline_class(a, ref);
-    if (GH_LIKELY(c != 0))
-        mark_inline(w, a, ref, c);
-    else
-        mark_span(w, ref);
-}
-
-/* --- the prefetch queue --- */
-
-GH_INLINE void
-enqueue(struct mark_worker *w, uintptr_t ref)
-{
-    __builtin_prefetch((const void *)(align_down(ref, GH_PAGE) + INLINE_MARKS_OFF), 1);
-    if (GH_LIKELY(w->queued == MARKER_QUEUE)) {
-        uintptr_t oldest = w->queue[w->head];
-        w->queue[w->head] = ref;
-        w->head = (w->head + 1) % MARKER_QUEUE;
-        mark_ref(w, oldest);
-    } else {
-        w->queue[(w->head + w->queued++) % MARKER_QUEUE] = ref;
+    w->marked[s->span_class]++;
+    if (s->span_class < 2)
+        w->large_bytes += s->elemsize;
+    uintptr_t obj = s->base + i * s->elemsize;
+    if ((s->span_class & 1) == 0) {
+        __builtin_prefetch((const void *)obj);
+        worker_push(w, obj);
     }
 }
 
@@ -200,16 +145,6 @@ marker_enqueue(struct mark_worker *w, uintptr_t ref)
 }
 
 /* --- scanning one object --- */
-
-/* relaxed: a mutator may be storing (never now, with the world stopped; the concurrent
- * collector scans with the same code) */
-GH_INLINE void
-scan_word(struct mark_worker *w, uintptr_t addr)
-{
-    uintptr_t v = __atomic_load_n((const uintptr_t *)addr, __ATOMIC_RELAXED);
-    if (v != 0)
-        enqueue(w, v);
-}
 
 /* Words of [from, to) that `t`, repeated from `data` on, says are references. */
 static void
@@ -236,7 +171,8 @@ scan_typed(struct mark_worker *w, const struct gh_type *t, uintptr_t data, uintp
     }
 }
 
-GH_NOINLINE static void
+/* A piece of a large object; the first piece brings the others along. */
+static void
 scan_large(struct mark_worker *w, uintptr_t addr, const struct mspan *s)
 {
     uintptr_t end = s->base + s->elemsize;
@@ -248,7 +184,7 @@ scan_large(struct mark_worker *w, uintptr_t addr, const struct mspan *s)
 }
 
 GH_NOINLINE static void
-scan_span_object(struct mark_worker *w, uintptr_t obj)
+scan_object(struct mark_worker *w, uintptr_t obj)
 {
     const struct mspan *s = pages_span_of(w->pages, obj);
     if (s->span_class < 2) {
@@ -261,83 +197,66 @@ scan_span_object(struct mark_worker *w, uintptr_t obj)
     }
 }
 
-GH_INLINE void
-scan_inline_object(struct mark_worker *w, uintptr_t obj, unsigned span_class)
-{
-    uintptr_t page = align_down(obj, GH_PAGE);
-    const uint64_t *bitmap =
-        (const uint64_t *)(page + INLINE_SCANS_OFF - SPAN_BITMAP_BYTES);
-    unsigned words = sizeclass_bytes[span_class >> 1] / GH_WORD;
-    unsigned first = (unsigned)((obj - page) / GH_WORD);
-    unsigned shift = first % 64;
-    uint64_t bits = bitmap[first / 64] >> shift;
-    if (shift + words > 64)
-        bits |= bitmap[first / 64 + 1] << (64 - shift);
-    for (bits &= bits_low(words); bits != 0; bits &= bits - 1)
-        scan_word(w, obj + bits_ctz(bits) * GH_WORD);
-}
+/* --- the order of work --- */
 
-GH_INLINE void
-scan_object(struct mark_worker *w, uintptr_t obj)
-{
-    unsigned c = markbits_inline_class(pages_arena_of(w->pages, obj), obj);
-    if (GH_LIKELY(c != 0))
-        scan_inline_object(w, obj, c);
-    else
-        scan_span_object(w, obj);
-}
-
-/* Let `obj` join the end of the queue ahead of scanning (0: nobody), and take the one at its
- * front; 0 if there is none. */
-GH_INLINE uintptr_t
-ahead_exchange(struct mark_worker *w, uintptr_t obj)
-{
-    uintptr_t front = w->ahead[w->ahead_at];
-    w->ahead[w->ahead_at] = obj;
-    w->ahead_at = (w->ahead_at + 1) % MARKER_AHEAD;
-    return front;
-}
-
-/* The buffer is empty: go on with what is queued. False if nothing is. */
+/* Push what is still in the reference queue through. False if it was empty. */
 GH_NOINLINE static bool
-drain_queues(struct mark_worker *w)
+drain_references(struct mark_worker *w)
 {
-    if (w->queued > 0) {
-        uintptr_t ref = w->queue[w->head];
-        w->head = (w->head + 1) % MARKER_QUEUE;
-        w->queued--;
-        mark_ref(w, ref);
-        return true;
+    bool any = false;
+    for (unsigned i = 0; i < MARKER_QUEUE; i++) {
+        uintptr_t entry = w->queue[i];
+        w->queue[i] = 0;
+        if (entry == 0)
+            continue;
+        any = true;
+        unsigned span_class = (unsigned)(entry >> REF_CLASS_SHIFT);
+        uintptr_t ref = entry & bits_low(REF_CLASS_SHIFT);
+        if (span_class != 0)
+            mark_inline(w, ref, span_class);
+        else
+            mark_in_span(w, ref);
     }
-    for (int i = 0; i < MARKER_AHEAD; i++) {
-        uintptr_t obj = ahead_exchange(w, 0);
-        if (obj != 0) {
-            scan_object(w, obj);
-            return true;
-        }
-    }
-    return false;
+    return any;
+}
+
+static uint64_t
+drain_objects(const struct mark_worker *w)
+{
+    uint64_t n = 0;
+    for (unsigned c = 0; c < GH_SPAN_CLASSES; c++)
+        n += w->marked[c];
+    return n;
+}
+
+/* Every so often: see whether others want work, or are worth waking. */
+GH_NOINLINE static void
+drain_look_up(struct mark_worker *w)
+{
+    if (!w->shared && w->marker->nworkers > 1 && drain_objects(w) >= MARKER_WAKE)
+        marker_wake_crew(w->marker);
+    if (w->shared && marker_is_hungry(w->marker))
+        worker_share(w);
 }
 
 void
 marker_drain(struct mark_worker *w)
 {
-    uint64_t wake_at = w->shared ? UINT64_MAX : w->objects + MARKER_WAKE;
     for (unsigned turn = 1;; turn++) {
-        if (GH_LIKELY(w->wb->n > 0)) {
-            uintptr_t obj = ahead_exchange(w, w->wb->obj[--w->wb->n]);
-            if (GH_LIKELY(obj != 0))
-                scan_object(w, obj);
-        } else if (!drain_queues(w) && !worker_find_work(w)) {
+        uintptr_t entry;
+        if (w->wb->n > 0)
+            entry = w->wb->obj[--w->wb->n];
+        else if (w->pages_in != w->pages_out)
+            entry = w->page_queue[w->pages_out++ % MARKER_PAGES];
+        else if (drain_references(w) || worker_find_work(w))
+            continue;
+        else
             return;
-        }
-        if (GH_UNLIKELY(turn % 64 == 0)) {
-            if (w->shared && marker_is_hungry(w->marker))
-                worker_share(w);
-            else if (w->objects >= wake_at) {
-                marker_wake_crew(w->marker);
-                wake_at = UINT64_MAX;
-            }
-        }
+        if (entry & GREY_PAGE)
+            scan_page(w, entry);
+        else
+            scan_object(w, entry);
+        if (turn % MARKER_LOOK_UP == 0)
+            drain_look_up(w);
     }
 }

@@ -1,9 +1,9 @@
 /* verify.c - is the heap what the collector believes it is?
  *
- * verify_marks_stw traces the heap once more, with nothing in common with scan.c but the layout of
- * objects: one thread, a set of visited addresses in ordinary memory, object lookup through span
- * records, pointer masks from types where the object has one. What it reaches must be marked;
- * the caller compares the counts, so nothing else may be. Go: gccheckmark.
+ * verify_marks_stw traces the heap once more, with nothing in common with scan.c but the layout
+ * of objects: one thread, a set of visited addresses in ordinary memory, object lookup through
+ * span records, pointer masks from types where the object has one. What it reaches must be
+ * marked; the caller compares the counts, so nothing else may be. Go: gccheckmark.
  * verify_heap_stw asks each room to check its own books. */
 #include "gc/core/heap.h"
 
@@ -11,8 +11,8 @@
 
 #include <stdlib.h>
 
-/* A set of addresses (open addressing, 0 = empty) that doubles as the tracer's queue: `order` lists
- * them as they were found. */
+/* A set of addresses (open addressing, 0 = empty) that doubles as the tracer's queue: `order`
+ * lists them as they were found. */
 struct verify_set {
     struct gh_heap *heap;
     uintptr_t *table, *order;
@@ -63,10 +63,12 @@ verify_visit(void *ctx, void **slot)
         return;
     VERIFY(gospace_find_object(&s->heap->space, ref, &o),
            "verify: slot %p holds %p, which is in no object", (void *)slot, (void *)ref);
-    VERIFY(!gospace_is_free(o.span, o.index), "verify: slot %p holds %p, a free slot of class %u",
-           (void *)slot, (void *)ref, o.span->span_class);
-    VERIFY(markbits_is_set(o.span, o.index), "verify: slot %p holds %p, reachable but not marked (class %u)",
-           (void *)slot, (void *)ref, o.span->span_class);
+    VERIFY(!gospace_is_free(o.span, o.index),
+           "verify: slot %p holds %p, a free slot of class %u", (void *)slot, (void *)ref,
+           o.span->span_class);
+    VERIFY(markbits_is_set(o.span, o.index),
+           "verify: slot %p holds %p, reachable but not marked (class %u)", (void *)slot,
+           (void *)ref, o.span->span_class);
     if (verify_set_has(s, o.base))
         return;
     if (s->n == s->cap / 2)
@@ -103,7 +105,8 @@ static void
 verify_object(struct verify_set *s, uintptr_t obj)
 {
     struct object_ref o;
-    VERIFY(gospace_find_object(&s->heap->space, obj, &o), "verify: lost object %p", (void *)obj);
+    VERIFY(gospace_find_object(&s->heap->space, obj, &o), "verify: lost object %p",
+           (void *)obj);
     if (o.span->span_class & 1)
         return;
     uintptr_t end = o.base + o.span->elemsize;

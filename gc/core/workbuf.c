@@ -12,7 +12,8 @@ workbuf_unpack(uint64_t v)
 static uint64_t
 workbuf_pack(const struct workbuf *b, uint64_t tag)
 {
-    return (uint64_t)(uintptr_t)b >> WORKBUF_ADDR_SHIFT << WORKBUF_TAG_BITS | (tag & bits_low(WORKBUF_TAG_BITS));
+    return (uint64_t)(uintptr_t)b >> WORKBUF_ADDR_SHIFT << WORKBUF_TAG_BITS |
+           (tag & bits_low(WORKBUF_TAG_BITS));
 }
 
 static void
@@ -24,8 +25,8 @@ workbuf_push(struct workbuf_stack *s, struct workbuf *b)
         atomic_store_explicit(&b->next, old, memory_order_relaxed);
         new_head = workbuf_pack(b, old + 1);
         /* release: pairs with the acquire in workbuf_pop; hands over the contents of *b */
-    } while (!atomic_compare_exchange_weak_explicit(&s->head, &old, new_head,
-                                                    memory_order_release, memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(
+        &s->head, &old, new_head, memory_order_release, memory_order_relaxed));
 }
 
 static struct workbuf *
@@ -40,9 +41,10 @@ workbuf_pop(struct workbuf_stack *s)
         /* The tag must go on counting: keep the present one with the older address. */
         uint64_t next = atomic_load_explicit(&b->next, memory_order_relaxed);
         struct workbuf *below = workbuf_unpack(next);
-        uint64_t new_head = below == NULL ? old & bits_low(WORKBUF_TAG_BITS) : workbuf_pack(below, old);
-        if (atomic_compare_exchange_weak_explicit(&s->head, &old, new_head, memory_order_acquire,
-                                                  memory_order_acquire))
+        uint64_t new_head =
+            below == NULL ? old & bits_low(WORKBUF_TAG_BITS) : workbuf_pack(below, old);
+        if (atomic_compare_exchange_weak_explicit(&s->head, &old, new_head,
+                                                  memory_order_acquire, memory_order_acquire))
             return b;
     }
 }
@@ -76,7 +78,8 @@ workbuf_pool_finish(struct workbuf_pool *p)
 static void
 workbuf_add_span(struct workbuf_pool *p, struct mspan *s)
 {
-    for (uintptr_t a = s->base; a < s->base + WORKBUF_SPAN_PAGES * GH_PAGE; a += WORKBUF_BYTES) {
+    for (uintptr_t a = s->base; a < s->base + WORKBUF_SPAN_PAGES * GH_PAGE;
+         a += WORKBUF_BYTES) {
         struct workbuf *b = (struct workbuf *)a;
         b->n = 0;
         workbuf_push(&p->empty, b);
@@ -87,8 +90,9 @@ void
 workbuf_pool_trim(struct workbuf_pool *p)
 {
     uint32_t held = atomic_load_explicit(&p->held, memory_order_relaxed);
-    CHECK(held == 0 && !workbuf_any_full(p), "workbuf_pool_trim: work is left: %u buffers held%s",
-          held, workbuf_any_full(p) ? ", some full" : "");
+    CHECK(held == 0 && !workbuf_any_full(p),
+          "workbuf_pool_trim: work is left: %u buffers held%s", held,
+          workbuf_any_full(p) ? ", some full" : "");
     if (p->nspans <= WORKBUF_SPANS_KEPT)
         return;
     while (p->nspans > WORKBUF_SPANS_KEPT)

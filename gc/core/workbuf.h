@@ -1,9 +1,10 @@
-/* workbuf.h - buffers of grey objects, and the lock-free stacks they travel on (Go: mgcwork.go).
+/* workbuf.h - buffers of grey objects, and the lock-free stacks they travel on (Go:
+ * mgcwork.go).
  *
  * A stack's head packs the address of the top buffer and a tag that changes with every push, so
  * that a compare-and-swap cannot succeed on a head that was popped and pushed again meanwhile
- * (ABA). Buffers live in 32 KiB spans and are unmapped only when nobody marks, so reading `next`
- * of a buffer that somebody else has just popped is harmless. */
+ * (ABA). Buffers live in 32 KiB spans and are unmapped only when nobody marks, so reading
+ * `next` of a buffer that somebody else has just popped is harmless. */
 #ifndef GH_GC_CORE_WORKBUF_H
 #define GH_GC_CORE_WORKBUF_H
 
@@ -40,8 +41,8 @@ struct workbuf_pool {
 
 void workbuf_pool_init(struct workbuf_pool *p, struct pages *pages);
 void workbuf_pool_finish(struct workbuf_pool *p);
-/* After a cycle: check that every buffer is back and empty, keep a few spans, free the rest. Only
- * when nobody marks. */
+/* After a cycle: check that every buffer is back and empty, keep a few spans, free the rest.
+ * Only when nobody marks. */
 void workbuf_pool_trim(struct workbuf_pool *p);
 
 /* An empty buffer; throws when the OS refuses memory. */

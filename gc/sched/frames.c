@@ -111,8 +111,8 @@ stack_grow(struct mutator *m, size_t need)
     while (bytes < used + need + STACK_RESERVE)
         bytes *= 2;
     if (bytes > GH_STACK_MAX)
-        gh_throw("stack overflow: the stack of mutator \"%s\" exceeds the %d-byte limit", m->name,
-                 GH_STACK_MAX);
+        gh_throw("stack overflow: the stack of mutator \"%s\" exceeds the %d-byte limit",
+                 m->name, GH_STACK_MAX);
     if (!stack_move(m, bytes))
         gh_throw("out of memory: cannot grow the stack of mutator \"%s\" to %zu bytes", m->name,
                  bytes);
@@ -169,7 +169,7 @@ stack_scan_stw(struct mutator *m, void (*visit)(void *ctx, void **slot), void *c
     CHECK((uintptr_t)fp == m->stack_hi, "stack_scan_stw: frames of %s end at %p, not at %p",
           m->name, (void *)fp, (void *)m->stack_hi);
     size_t used = m->stack_hi - (uintptr_t)m->pub.fp;
-    m->shrink_wanted = m->sched->shrink_stacks && stack_size(m) > GH_STACK_MIN &&
-                       used < stack_size(m) / 4;
+    m->shrink_wanted =
+        m->sched->shrink_stacks && stack_size(m) > GH_STACK_MIN && used < stack_size(m) / 4;
     return used;
 }

@@ -35,7 +35,8 @@ world_stop_wanted(const struct sched *s)
     return atomic_load_explicit(&s->stop_wanted, memory_order_relaxed);
 }
 
-/* The guard word is the only channel to a running mutator: relaxed, since it carries no data. */
+/* The guard word is the only channel to a running mutator: relaxed, since it carries no data.
+ */
 static void
 world_set_guard(struct mutator *m, uintptr_t guard)
 {
@@ -76,9 +77,10 @@ world_report_stuck_locked(struct sched *s)
 {
     for (struct mutator *m = s->mutators; m != NULL; m = m->next)
         if (m->state == MUTATOR_RUNNING)
-            gh_throw("world_stop: mutator \"%s\" has not reached a safepoint for 10 s (%u running);"
-                     " its loop needs a gh_poll, its wait a gh_blocked_enter",
-                     m->name, s->running);
+            gh_throw(
+                "world_stop: mutator \"%s\" has not reached a safepoint for 10 s (%u running);"
+                " its loop needs a gh_poll, its wait a gh_blocked_enter",
+                m->name, s->running);
     gh_throw("world_stop: %u mutators running, none found", s->running);
 }
 

@@ -35,7 +35,8 @@ struct sched {
     _Atomic(bool) stop_wanted;
 };
 
-bool sched_open(struct sched *s, struct gh_heap *heap, struct gospace *space, struct pages *pages);
+bool sched_open(struct sched *s, struct gh_heap *heap, struct gospace *space,
+                struct pages *pages);
 void sched_close(struct sched *s);
 
 /* Stop every mutator; `self` is the caller's own, or NULL if his thread has none. Returns with
@@ -62,8 +63,8 @@ void stack_finish(struct mutator *m);
 uintptr_t stack_own_guard(const struct mutator *m);
 /* Owner: halve the stack if the last scan asked for it. */
 void stack_shrink_if_wanted(struct mutator *m);
-/* _stw: call visit(ctx, slot) for each slot that may hold a heap reference, and decide whether the
- * stack should shrink. Returns the bytes in use. */
+/* _stw: call visit(ctx, slot) for each slot that may hold a heap reference, and decide whether
+ * the stack should shrink. Returns the bytes in use. */
 size_t stack_scan_stw(struct mutator *m, void (*visit)(void *ctx, void **slot), void *ctx);
 
 #endif

@@ -1,5 +1,6 @@
-/* test_collect.c - collections against a shadow: random graphs of all layouts, several mutators,
- * every object checked against a model outside the heap; plus what must be counted exactly.
+/* test_collect.c - collections against a shadow: random graphs of all layouts, several
+ * mutators, every object checked against a model outside the heap; plus what must be counted
+ * exactly.
  *
  * A node of kind k is an array of references followed, where there is room, by words that
  * all hold its id; the references come first so that one type describes every size. */

@@ -1,0 +1,151 @@
+/* mark_ref.h - from a reference to a mark bit: the innermost step of marking, inline.
+ *
+ * A reference found is first put into a small queue while the cache line of its mark bit is
+ * fetched; by the time it comes out at the other end, the line is there (Cher, Hosking and
+ * Vitek, "Software prefetching for mark-sweep garbage collection", 2004).
+ *
+ * What turns grey depends on where it lies. An object of a span with inline marks makes its
+ * whole page grey: the page joins a first-in-first-out queue, once, and while it waits more of
+ * its objects get marked, so that they are scanned together (Go 1.26: span marking, "Green
+ * Tea"). Any other object goes onto the worker's buffer, last in, first out.
+ *
+ * Note [page ownership]. The byte `owner` of a page says that it is queued. Who marks an object
+ * in it sets the mark first and looks at the byte then; who takes the page off a queue clears
+ * the byte first and reads the marks then. Both steps are sequentially consistent (on x86,
+ * locked instructions), so that a mark is either seen by the one who takes the page now, or its
+ * setter finds the byte clear and queues the page again. Two workers may so scan one page at
+ * the same time: each object is claimed by the atomic OR of its bit in `scans`. */
+#ifndef GH_GC_CORE_MARK_REF_H
+#define GH_GC_CORE_MARK_REF_H
+
+#include "alloc/base/bits.h"
+#include "alloc/spaces/go/markbits.h"
+#include "gc/core/marker.h"
+
+/* Entries of queues and buffers are addresses with something in the bits that are free:
+ *   reference queue   span class above the 48 bits of the address
+ *   work buffers      a page is GREY_PAGE | class << 1 | page address; else an object's base */
+enum { GREY_PAGE = 1, REF_CLASS_SHIFT = GH_ADDR_BITS };
+
+GH_NOINLINE void worker_swap_full(struct mark_worker *w);
+GH_NOINLINE void worker_spill_pages(struct mark_worker *w);
+GH_NOINLINE void mark_in_span(struct mark_worker *w, uintptr_t ref);
+GH_COLD GH_NORETURN void mark_bad_pointer(uintptr_t ref, const struct mspan *s);
+
+GH_INLINE void
+worker_push(struct mark_worker *w, uintptr_t entry)
+{
+    if (GH_UNLIKELY(w->wb->n == WORKBUF_OBJECTS))
+        worker_swap_full(w);
+    w->wb->obj[w->wb->n++] = entry;
+}
+
+GH_INLINE void
+worker_push_page(struct mark_worker *w, uintptr_t page, unsigned span_class)
+{
+    if (GH_UNLIKELY(w->pages_in - w->pages_out == MARKER_PAGES))
+        worker_spill_pages(w);
+    w->page_queue[w->pages_in++ % MARKER_PAGES] = page | span_class << 1 | GREY_PAGE;
+}
+
+/* --- page ownership --- */
+
+GH_INLINE bool
+page_acquire(struct mark_worker *w, uintptr_t page)
+{
+    uint8_t *owner = (uint8_t *)page + INLINE_OWNER_OFF;
+    /* seq_cst: see Note [page ownership]; a plain load on x86 */
+    if (__atomic_load_n(owner, __ATOMIC_SEQ_CST) != 0)
+        return false;
+    if (w->shared)
+        return __atomic_exchange_n(owner, 1, __ATOMIC_SEQ_CST) == 0;
+    *owner = 1;
+    return true;
+}
+
+GH_INLINE void
+page_release(struct mark_worker *w, uintptr_t page)
+{
+    uint8_t *owner = (uint8_t *)page + INLINE_OWNER_OFF;
+    if (w->shared)
+        __atomic_exchange_n(owner, 0, __ATOMIC_SEQ_CST);
+    else
+        *owner = 0;
+}
+
+/* --- marking --- */
+
+/* Set a mark; the byte's old value tells whether it was set before. Worker 0 alone marks
+ * without atomic operations (marker.h, Note [marking crew]). seq_cst: see Note [page
+ * ownership]. */
+GH_INLINE uint8_t
+mark_set8(struct mark_worker *w, uint8_t *byte, uint8_t bit)
+{
+    uint8_t old = __atomic_load_n(byte, __ATOMIC_RELAXED);
+    if (old & bit)
+        return old;
+    if (w->shared)
+        return __atomic_fetch_or(byte, bit, __ATOMIC_SEQ_CST);
+    *byte = old | bit;
+    return old;
+}
+
+GH_INLINE void
+mark_inline(struct mark_worker *w, uintptr_t ref, unsigned span_class)
+{
+    uintptr_t page = align_down(ref, GH_PAGE);
+    if (GH_UNLIKELY(ref - page >= INLINE_SCANS_OFF))
+        mark_bad_pointer(ref, pages_span_of(w->pages, ref));
+    uint32_t i = markbits_inline_index(ref, span_class);
+    uint8_t bit = (uint8_t)(1u << i % 8);
+    uint8_t old = mark_set8(w, markbits_inline_byte(ref, i), bit);
+    if (old & bit)
+        return;
+    if (old == 0) /* else somebody has noted the page already */
+        markbits_note_page(pages_arena_of(w->pages, page), page);
+    w->marked[span_class]++;
+    if (span_class & 1)
+        return;
+    __builtin_prefetch((const void *)align_down(ref, GH_WORD));
+    if (page_acquire(w, page))
+        worker_push_page(w, page, span_class);
+}
+
+/* A reference found: on its way to being marked. Not NULL. */
+GH_INLINE void
+enqueue(struct mark_worker *w, uintptr_t ref)
+{
+    struct arena *a = pages_arena_of(w->pages, ref);
+    if (GH_UNLIKELY(a == NULL))
+        return; /* not of this heap: the zero-size address, a static object */
+    uintptr_t class_ = markbits_inline_class(a, ref);
+    __builtin_prefetch((const void *)(align_down(ref, GH_PAGE) + INLINE_MARKS_OFF), 1);
+    uintptr_t *slot = &w->queue[w->queued++ % MARKER_QUEUE];
+    uintptr_t oldest = *slot;
+    *slot = class_ << REF_CLASS_SHIFT | ref;
+    if (GH_UNLIKELY(oldest == 0))
+        return;
+    ref = oldest & bits_low(REF_CLASS_SHIFT);
+    unsigned span_class = (unsigned)(oldest >> REF_CLASS_SHIFT);
+    if (GH_LIKELY(span_class != 0))
+        mark_inline(w, ref, span_class);
+    else
+        mark_in_span(w, ref);
+}
+
+/* relaxed: a mutator may be storing (never now, with the world stopped; the concurrent
+ * collector scans with the same code) */
+GH_INLINE void
+scan_word(struct mark_worker *w, uintptr_t addr)
+{
+    uintptr_t v = __atomic_load_n((const uintptr_t *)addr, __ATOMIC_RELAXED);
+    if (v != 0)
+        enqueue(w, v);
+}
+
+/* --- scan_page.c --- */
+
+/* Scan what is marked and not yet scanned in a page. `entry` as in a work buffer. */
+void scan_page(struct mark_worker *w, uintptr_t entry);
+
+#endif
