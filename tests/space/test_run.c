@@ -30,8 +30,6 @@ model_next(const struct mspan *s, uint32_t from, uint32_t *first, uint32_t *end)
         i++;
     *first = i;
     while (i < s->nelems && model_free(s, from, i)) {
-        if (n > 0 && (n + 1) * s->elemsize > GH_RUN_MAX_BYTES)
-            break;
         if (n == GH_RUN_MAX_OBJECTS)
             break;
         n++;
@@ -92,15 +90,29 @@ random_alloc_bits(struct mspan *s, uint64_t *bits, uint64_t *rng)
         s->alloc_count += !model_free(s, s->freeindex, i);
 }
 
+/* The run's memory is cleared piece by piece, all of it and nothing else; and soiled again. */
 static void
-check_run_memory(const struct mspan *s, const struct gh_run *r, uint32_t first, uint32_t end)
+check_run_memory(struct fixture *f, const struct mspan *s, uint32_t first, uint32_t end)
 {
-    assert_true(all_zero(r->start, r->limit - r->start));
+    struct gh_run *r = &f->caches[0].runs[s->span_class];
+    uintptr_t start = s->base + first * s->elemsize, cleared = start;
+    f->caches[0].alloc[s->span_class] = (struct mspan *)s;
+    for (;;) {
+        assert_true(r->limit > cleared && r->limit <= r->end);
+        assert_int_equal((r->limit - s->base) % s->elemsize, 0);
+        assert_true(all_zero(cleared, r->limit - cleared));
+        cleared = r->limit;
+        if (r->limit == r->end)
+            break;
+        assert_int_equal(*(uint8_t *)r->limit, DIRT);
+        assert_true(gospace_next_run(&f->space, &f->caches[0], s->span_class, 0));
+    }
+    f->caches[0].alloc[s->span_class] = NULL;
     if (first > 0)
         assert_int_equal(*(uint8_t *)(s->base + first * s->elemsize - 1), DIRT);
     if (end < s->nelems)
         assert_int_equal(*(uint8_t *)(s->base + end * s->elemsize), DIRT);
-    memset((void *)r->start, DIRT, r->limit - r->start);
+    memset((void *)start, DIRT, r->end - start);
 }
 
 /* One pass through a span: every run is the model's; dirt and foreign bits stay as they are. */
@@ -121,17 +133,17 @@ walk_span(struct fixture *f, struct mspan *s, uint64_t *rng)
         assert_int_equal(found, first < s->nelems);
         if (!found)
             break;
-        assert_int_equal(r->start, s->base + first * s->elemsize);
-        assert_int_equal(r->limit, s->base + end * s->elemsize);
-        assert_true(r->next == r->start && r->mask == mask);
-        check_run_memory(s, r, first, end);
+        assert_int_equal(r->next, s->base + first * s->elemsize);
+        assert_int_equal(r->end, s->base + end * s->elemsize);
+        assert_int_equal(r->mask, mask);
+        check_run_memory(f, s, first, end);
         for (uint32_t i = first; has_bits && i < end; i++)
             expect[i] = mask;
         /* use it up, or a part of it */
         uint32_t used = end - first;
         if (test_random(rng) % 4 == 0)
             used = (uint32_t)(test_random(rng) % (used + 1));
-        r->next = r->start + used * s->elemsize;
+        r->next += used * s->elemsize;
         run_end(c, s, r);
         count += used;
         assert_int_equal(s->freeindex, first + used);
@@ -167,12 +179,17 @@ lowered_limit_loses_no_slot(void **state)
     unsigned sc = 2 << 1;
     assert_true(gospace_refill(&f->space, c, sc, 1, &took));
     struct gh_run *r = &c->runs[sc];
-    uintptr_t start = r->start;
+    uintptr_t start = r->next, end = r->end;
     r->next += 16;
     r->limit = r->next; /* a sample is due */
     assert_true(gospace_next_run(&f->space, c, sc, 1));
-    assert_int_equal(r->start, start + 16);
-    assert_int_equal(c->alloc[sc]->alloc_count, 1);
+    assert_int_equal(r->next, start + 16);
+    assert_true(r->limit > r->next && r->end == end);
+    r->next += 16;
+    gospace_flush(&f->space, c);
+    struct alloc_counts counts;
+    gospace_sum_counts(&f->space, &counts);
+    assert_int_equal(atomic_load(&counts.small_allocs[2]), 2);
 }
 
 static void

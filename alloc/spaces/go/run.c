@@ -153,13 +153,21 @@ find_slot(const struct mspan *s, uint32_t i, bool taken)
     return found < s->nelems ? found : s->nelems;
 }
 
-/* The most slots a run of this span may have. */
-GH_INLINE uint32_t
-run_max(const struct mspan *s)
+/* Raise the run's limit, and clear what that lets the mutator have. The piece is small, so that
+ * the stores of clearing are still under way when those of the objects begin. */
+GH_INLINE void
+clear_ahead(const struct mspan *s, struct gh_run *r)
 {
-    uint32_t fit = (uint32_t)((uint64_t)GH_RUN_MAX_BYTES * s->div_magic >> 32);
-    uint32_t most = fit < GH_RUN_MAX_OBJECTS ? fit : (uint32_t)GH_RUN_MAX_OBJECTS;
-    return most > 0 ? most : 1;
+    uintptr_t from = r->limit;
+    r->limit = r->end;
+    if (!s->needzero)
+        return;
+    size_t piece = s->elemsize;
+    if (piece < GH_RUN_CLEAR_BYTES / 2)
+        piece *= (size_t)((uint64_t)GH_RUN_CLEAR_BYTES * s->div_magic >> 32);
+    if (r->end - from > piece)
+        r->limit = from + piece;
+    clear(from, r->limit - from);
 }
 
 GH_INLINE void
@@ -195,9 +203,8 @@ find_run(const struct mspan *s, uint32_t *first, uint32_t *end)
             return;
         *end = find_slot(s, *first, true);
     }
-    uint32_t most = run_max(s);
-    if (*end - *first > most)
-        *end = *first + most;
+    if (*end - *first > GH_RUN_MAX_OBJECTS)
+        *end = *first + GH_RUN_MAX_OBJECTS;
 }
 
 bool
@@ -206,13 +213,12 @@ run_take(struct mspan *s, struct gh_run *r, uint64_t mask)
     uint32_t first, end;
     find_run(s, &first, &end);
     s->freeindex = first;
-    r->start = r->next = s->base + first * s->elemsize;
-    r->limit = s->base + end * s->elemsize;
+    r->next = r->limit = s->base + first * s->elemsize;
+    r->end = s->base + end * s->elemsize;
     r->mask = mask;
     if (first == end)
         return false;
-    if (s->needzero)
-        clear(r->start, r->limit - r->start);
+    clear_ahead(s, r);
     if (span_has_bitmap(s->elemsize, s->span_class)) {
         unsigned words = (unsigned)(s->elemsize / GH_WORD);
         if (end - first == 1)
@@ -231,6 +237,10 @@ gospace_next_run(struct gospace *g, struct mcache *c, unsigned span_class, uint6
     if (GH_UNLIKELY(s == NULL))
         return false;
     struct gh_run *r = &c->runs[span_class];
+    if (r->limit < r->end) {
+        clear_ahead(s, r);
+        return true;
+    }
     end_run(c, s, r);
     return run_take(s, r, mask);
 }
