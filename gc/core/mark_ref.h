@@ -119,7 +119,10 @@ enqueue(struct mark_worker *w, uintptr_t ref)
     if (GH_UNLIKELY(a == NULL))
         return; /* not of this heap: the zero-size address, a static object */
     uintptr_t class_ = markbits_inline_class(a, ref);
-    __builtin_prefetch((const void *)(align_down(ref, GH_PAGE) + INLINE_MARKS_OFF), 1);
+    if (GH_LIKELY(class_ != 0))
+        __builtin_prefetch((const void *)(align_down(ref, GH_PAGE) + INLINE_MARKS_OFF), 1);
+    else
+        __builtin_prefetch(&a->spans[(ref >> GH_PAGE_SHIFT) % GH_PAGES_PER_ARENA]);
     uintptr_t *slot = &w->queue[w->queued++ % MARKER_QUEUE];
     uintptr_t oldest = *slot;
     *slot = class_ << REF_CLASS_SHIFT | ref;
