@@ -33,10 +33,14 @@ bits_ctz(uint64_t x)
     return x == 0 ? 64u : (unsigned)__builtin_ctzll(x);
 }
 
+/* Spelled out: the builtin is a call where the processor's instruction may not be assumed. */
 GH_INLINE unsigned
 bits_popcount(uint64_t x)
 {
-    return (unsigned)__builtin_popcountll(x);
+    x -= x >> 1 & UINT64_C(0x5555555555555555);
+    x = (x & UINT64_C(0x3333333333333333)) + (x >> 2 & UINT64_C(0x3333333333333333));
+    x = (x + (x >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    return (unsigned)(x * UINT64_C(0x0101010101010101) >> 56);
 }
 
 /* Bits needed to hold x: 0 for 0. */

@@ -26,7 +26,8 @@ struct gh_type {
 
     /* immutable: derived by gh_type_new */
     enum gh_layout layout;
-    uint32_t run_offset; /* byte offset of the type's run in the array of runs */
+    uint32_t run_offset; /* byte offset of the type's run in struct gh_mutator; as the space
+                            derives it, in its array of runs */
     uint32_t slot_bytes; /* what the bump advances by: the size class's size */
     uint8_t span_class;
     uint64_t run_mask; /* mask of one object, compared with the run's; 0 = no references */

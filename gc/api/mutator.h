@@ -131,7 +131,7 @@ GH_API void *gh_new_bytes_slow(struct gh_mutator *m, size_t bytes);
 GH_INLINE void *
 gh_new(struct gh_mutator *m, const struct gh_type *t)
 {
-    struct gh_run *r = (struct gh_run *)(void *)((char *)m->runs + t->run_offset);
+    struct gh_run *r = (struct gh_run *)(void *)((char *)m + t->run_offset);
     uintptr_t p = r->next;
     uintptr_t end = p + t->slot_bytes;
     if (GH_UNLIKELY(end > r->limit))

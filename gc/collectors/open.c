@@ -142,6 +142,7 @@ gh_type_new(struct gh_heap *h, const char *name, size_t size, size_t ptr_bytes,
     *t = (struct gh_type){
         .size = size, .ptr_bytes = ptr_bytes, .ptr_mask = ptr_mask, .name = name};
     gospace_derive_type(t);
+    t->run_offset += (uint32_t)offsetof(struct gh_mutator, runs);
     return t;
 }
 

@@ -1,91 +1,159 @@
-/* scan_page.c - scanning a page of small objects: all those at once that were marked while the
- * page waited in its queue. Go 1.26: scanSpan, in its portable form.
+/* scan_page.c - scanning a page of small objects: all those at once that were marked while the page
+ * waited in its queue, and those of the same page that they lead to. Go 1.26: scanSpan, in its
+ * portable form; following references within the page at once is our addition.
  *
- * Marks, scans and pointer bitmap are all in the page itself. Objects of two words, the most
- * numerous, are not looked at one by one: their mark bits are spread to words, ANDed with the
- * pointer bitmap, and what remains is exactly the words to read. */
+ * Marks, scans and pointer bitmap are all in the page itself.
+ *
+ * Programs allocate what belongs together one after the other, so most references of a small object
+ * stay in its page. Those cost no lookup and no queue: they are collected as bits in `pending`,
+ * and published, one locked instruction for up to 64 of them, when their word's turn comes. Until
+ * then nobody else knows of them, and this worker does not leave the page before they are done,
+ * so the page need not be queued for their sake (Note [page ownership] is about other pages). */
 #include "gc/core/mark_ref.h"
 
 enum { MARK_WORDS = 8 }; /* 64-bit words of marks; the last byte is not one of marks */
 
-/* Bits of the low half moved apart: bit i to bit 2 i. */
-GH_INLINE uint64_t
-spread2(uint64_t x)
+struct page_scan {
+    struct mark_worker *w;
+    uintptr_t page;
+    uint64_t *marks, *scans;
+    const uint64_t *bitmap;
+    unsigned span_class, words; /* of a slot */
+    uint32_t magic;
+    unsigned todo;              /* bit k: pending[k] is not 0 */
+    uint64_t pending[MARK_WORDS];
+};
+
+/* --- words --- */
+
+GH_INLINE void
+page_word(struct page_scan *p, uintptr_t addr)
 {
-    x &= UINT64_C(0xffffffff);
-    x = (x | x << 16) & UINT64_C(0x0000ffff0000ffff);
-    x = (x | x << 8) & UINT64_C(0x00ff00ff00ff00ff);
-    x = (x | x << 4) & UINT64_C(0x0f0f0f0f0f0f0f0f);
-    x = (x | x << 2) & UINT64_C(0x3333333333333333);
-    return (x | x << 1) & UINT64_C(0x5555555555555555);
+    /* relaxed: as in scan_word */
+    uintptr_t ref = __atomic_load_n((const uintptr_t *)addr, __ATOMIC_RELAXED);
+    uintptr_t off = ref - p->page;
+    if (off >= INLINE_SCANS_OFF) {
+        if (ref != 0)
+            enqueue(p->w, ref);
+        return;
+    }
+    uint32_t i = (uint32_t)(off * p->magic >> 32);
+    uint64_t bit = UINT64_C(1) << i % 64;
+    unsigned k = i / 64;
+    /* relaxed: whether it is news is decided by page_publish */
+    uint64_t known = __atomic_load_n(&p->marks[k], __ATOMIC_RELAXED) | p->pending[k];
+    if (known & bit)
+        return;
+    __builtin_prefetch((const void *)align_down(ref, GH_WORD));
+    p->pending[k] |= bit;
+    p->todo |= 1u << k;
 }
 
-/* Scan words base + 8 i for each bit i. */
+/* Words base + 8 i for each bit i. */
 GH_INLINE void
-scan_words(struct mark_worker *w, uintptr_t base, uint64_t bits)
+page_words(struct page_scan *p, uintptr_t base, uint64_t bits)
 {
     for (; bits != 0; bits &= bits - 1)
-        scan_word(w, base + (uintptr_t)__builtin_ctzll(bits) * GH_WORD);
+        page_word(p, base + (uintptr_t)__builtin_ctzll(bits) * GH_WORD);
 }
 
-/* 64 slots of 16 bytes from slot 64 k on: words 128 k to 128 k + 127. */
+/* Slots of two words, 64 k + i for each bit i: a short loop without one inside. */
 GH_INLINE void
-scan_pairs(struct mark_worker *w, uintptr_t page, const uint64_t *bitmap, unsigned k,
-           uint64_t objects)
+page_pairs(struct page_scan *p, unsigned k, uint64_t objects)
 {
-    uint64_t lo = spread2(objects), hi = spread2(objects >> 32);
-    scan_words(w, page + k * 1024, (lo | lo << 1) & bitmap[2 * k]);
-    scan_words(w, page + k * 1024 + 512, (hi | hi << 1) & bitmap[2 * k + 1]);
+    for (; objects != 0; objects &= objects - 1) {
+        unsigned i = (unsigned)__builtin_ctzll(objects);
+        uint64_t bits = p->bitmap[2 * k + i / 32] >> i % 32 * 2;
+        uintptr_t obj = p->page + (k * 64 + i) * 2 * GH_WORD;
+        if (bits & 1)
+            page_word(p, obj);
+        if (bits & 2)
+            page_word(p, obj + GH_WORD);
+    }
 }
 
-/* One object of `words` words at word `first` of the page. */
+/* One object at word `first` of the page. */
 GH_INLINE void
-scan_one(struct mark_worker *w, uintptr_t page, const uint64_t *bitmap, unsigned first,
-         unsigned words)
+page_object(struct page_scan *p, unsigned first)
 {
     unsigned shift = first % 64;
-    uint64_t bits = bitmap[first / 64] >> shift;
-    if (shift + words > 64)
-        bits |= bitmap[first / 64 + 1] << (64 - shift);
-    scan_words(w, page + first * GH_WORD, bits & bits_low(words));
+    uint64_t bits = p->bitmap[first / 64] >> shift;
+    if (shift + p->words > 64)
+        bits |= p->bitmap[first / 64 + 1] << (64 - shift);
+    page_words(p, p->page + first * GH_WORD, bits & bits_low(p->words));
 }
 
-/* Claim the objects of mark word k that nobody has scanned. */
-GH_INLINE uint64_t
-page_claim(struct mark_worker *w, uintptr_t page, unsigned k)
+static void
+page_objects(struct page_scan *p, unsigned k, uint64_t objects)
 {
-    uint64_t *scans = (uint64_t *)(page + INLINE_SCANS_OFF) + k;
-    const uint64_t *marks = (const uint64_t *)(page + INLINE_MARKS_OFF) + k;
-    /* seq_cst: after page_release; see Note [page ownership]. The last byte is the class. */
-    uint64_t marked = __atomic_load_n(marks, __ATOMIC_SEQ_CST);
-    if (k == MARK_WORDS - 1)
-        marked &= bits_low(56);
-    uint64_t fresh = marked & ~__atomic_load_n(scans, __ATOMIC_RELAXED);
+    if (p->words == 2) {
+        page_pairs(p, k, objects);
+        return;
+    }
+    for (; objects != 0; objects &= objects - 1)
+        page_object(p, (k * 64 + (unsigned)__builtin_ctzll(objects)) * p->words);
+}
+
+/* --- claims --- */
+
+/* Of the marked objects of word k, those that nobody has claimed for scanning: ours now. */
+GH_INLINE uint64_t
+page_claim(struct page_scan *p, unsigned k, uint64_t marked)
+{
+    uint64_t fresh = marked & ~__atomic_load_n(&p->scans[k], __ATOMIC_RELAXED);
     if (fresh == 0)
         return 0;
-    if (w->shared)
-        return fresh & ~__atomic_fetch_or(scans, fresh, __ATOMIC_RELAXED);
-    *scans |= fresh;
+    if (p->w->shared)
+        /* relaxed: who scans an object does not matter, only that it is one */
+        return fresh & ~__atomic_fetch_or(&p->scans[k], fresh, __ATOMIC_RELAXED);
+    p->scans[k] |= fresh;
     return fresh;
+}
+
+/* Mark what is pending in word k. Returns what was not marked before. */
+GH_INLINE uint64_t
+page_publish(struct page_scan *p, unsigned k)
+{
+    uint64_t bits = p->pending[k];
+    p->pending[k] = 0;
+    if (p->w->shared)
+        /* relaxed: what another worker has marked meanwhile is his to see to */
+        bits &= ~__atomic_fetch_or(&p->marks[k], bits, __ATOMIC_RELAXED);
+    else
+        p->marks[k] |= bits;
+    p->w->marked[p->span_class] += bits_popcount(bits);
+    return bits;
 }
 
 void
 scan_page(struct mark_worker *w, uintptr_t entry)
 {
     uintptr_t page = align_down(entry, GH_PAGE);
-    unsigned words = sizeclass_bytes[(entry % GH_PAGE) >> 2] / GH_WORD;
-    const uint64_t *bitmap = (const uint64_t *)(page + INLINE_SCANS_OFF - SPAN_BITMAP_BYTES);
+    unsigned span_class = (unsigned)(entry % GH_PAGE) >> 1;
+    struct page_scan p = {
+        .w = w,
+        .page = page,
+        .marks = (uint64_t *)(page + INLINE_MARKS_OFF),
+        .scans = (uint64_t *)(page + INLINE_SCANS_OFF),
+        .bitmap = (const uint64_t *)(page + INLINE_SCANS_OFF - SPAN_BITMAP_BYTES),
+        .span_class = span_class,
+        .words = sizeclass_bytes[span_class >> 1] / GH_WORD,
+        .magic = sizeclass_magic[span_class >> 1],
+    };
     page_release(w, page);
     for (unsigned k = 0; k < MARK_WORDS; k++) {
-        uint64_t objects = page_claim(w, page, k);
-        if (words == 2) {
-            if (objects != 0)
-                scan_pairs(w, page, bitmap, k, objects);
-            continue;
-        }
-        for (; objects != 0; objects &= objects - 1) {
-            unsigned i = k * 64 + (unsigned)__builtin_ctzll(objects);
-            scan_one(w, page, bitmap, i * words, words);
-        }
+        /* seq_cst: after page_release; see Note [page ownership] */
+        uint64_t marked = __atomic_load_n(&p.marks[k], __ATOMIC_SEQ_CST);
+        if (k == MARK_WORDS - 1)
+            marked &= bits_low(56); /* the class */
+        uint64_t objects = page_claim(&p, k, marked);
+        if (objects != 0)
+            page_objects(&p, k, objects);
+    }
+    while (p.todo != 0) {
+        unsigned k = bits_len(p.todo) - 1;
+        p.todo &= ~(1u << k);
+        uint64_t objects = page_claim(&p, k, page_publish(&p, k));
+        page_objects(&p, k, objects);
     }
 }

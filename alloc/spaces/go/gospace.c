@@ -75,5 +75,5 @@ gospace_start_sweep_stw(struct gospace *g)
     atomic_store_explicit(&g->pages_swept, 0, memory_order_relaxed);
     atomic_store_explicit(&g->sweep_cursor, 0, memory_order_relaxed);
     atomic_store_explicit(&g->sweepgen, gospace_sweepgen(g) + 2, memory_order_relaxed);
-    atomic_store_explicit(&g->sweepers, 0, memory_order_relaxed);
+    atomic_store_explicit(&g->sweepers, 0, memory_order_release);
 }

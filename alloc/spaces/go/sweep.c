@@ -147,10 +147,11 @@ sweep_span(struct gospace *g, struct mcache *c, struct mspan *s, bool keep)
 bool
 sweep_begin(struct gospace *g)
 {
-    /* relaxed: entering orders nothing; what is claimed comes out of a set, which orders it */
     uint32_t n = atomic_load_explicit(&g->sweepers, memory_order_relaxed);
+    /* acquire: pairs with the release in gospace_start_sweep_stw. The background sweeper is no
+     * mutator: it may enter while the world still stands, so nothing else orders it. */
     while ((n & SWEEP_DRAINED) == 0)
-        if (atomic_compare_exchange_weak_explicit(&g->sweepers, &n, n + 1, memory_order_relaxed,
+        if (atomic_compare_exchange_weak_explicit(&g->sweepers, &n, n + 1, memory_order_acquire,
                                                   memory_order_relaxed))
             return true;
     return false;
