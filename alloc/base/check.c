@@ -16,25 +16,8 @@
 
 enum { CHECK_MESSAGE_BYTES = 2048 };
 
-static struct {
-    /* atomic: ctx is published by the release of fn, read after its acquire */
-    _Atomic(void (*)(void *)) fn;
-    _Atomic(void *) ctx;
-} check_context;
-
 /* atomic: the first thread to throw takes it and keeps it; nothing is published through it */
 static atomic_flag check_thrown = ATOMIC_FLAG_INIT;
-static _Thread_local bool check_throwing;
-
-void
-gh_throw_set_context(void (*fn)(void *ctx), void *ctx)
-{
-    /* release: whoever still sees the old fn must not see the new ctx, hence NULL first */
-    atomic_store_explicit(&check_context.fn, NULL, memory_order_release);
-    atomic_store_explicit(&check_context.ctx, ctx, memory_order_release);
-    /* release: pairs with the acquire in check_print_context */
-    atomic_store_explicit(&check_context.fn, fn, memory_order_release);
-}
 
 static void
 check_write(const char *text, size_t bytes)
@@ -48,15 +31,6 @@ check_write(const char *text, size_t bytes)
     }
 }
 
-static void
-check_print_context(void)
-{
-    /* acquire: pairs with gh_throw_set_context */
-    void (*fn)(void *) = atomic_load_explicit(&check_context.fn, memory_order_acquire);
-    if (fn != NULL)
-        fn(atomic_load_explicit(&check_context.ctx, memory_order_acquire));
-}
-
 GH_NORETURN static void
 check_die(void)
 {
@@ -67,18 +41,15 @@ check_die(void)
 }
 
 /* Only one thread reports. Another that throws meanwhile waits here for the process to end: its
- * trouble is most likely a consequence of the first. A throw inside the context hook comes from
- * the reporting thread itself; it is printed and ends the process at once. */
+ * trouble is most likely a consequence of the first. */
 void
 gh_throw(const char *fmt, ...)
 {
     static const char head[] = "fatal error: ";
     char text[CHECK_MESSAGE_BYTES];
-    bool again = check_throwing;
 
-    check_throwing = true;
     /* relaxed: only elects a reporter */
-    if (!again && atomic_flag_test_and_set_explicit(&check_thrown, memory_order_relaxed)) {
+    if (atomic_flag_test_and_set_explicit(&check_thrown, memory_order_relaxed)) {
         for (;;)
             pause();
     }
@@ -94,7 +65,5 @@ gh_throw(const char *fmt, ...)
     length += sizeof(head) - 1;
     text[length++] = '\n';
     check_write(text, length);
-    if (!again)
-        check_print_context();
     check_die();
 }

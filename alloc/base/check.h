@@ -19,10 +19,6 @@ GH_EXTERN_C_BEGIN
  * world. The message should carry the facts: addresses, states, counts. */
 GH_API GH_NORETURN GH_COLD void gh_throw(const char *fmt, ...) GH_PRINTF(1, 2);
 
-/* What is printed after the message: set by the heap to say where the collector stands.
- * `fn` must neither lock nor allocate. One hook a process; the last one set wins. */
-void gh_throw_set_context(void (*fn)(void *ctx), void *ctx);
-
 #define CHECK(cond, ...)           \
     do {                           \
         if (GH_UNLIKELY(!(cond)))  \

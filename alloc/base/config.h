@@ -50,7 +50,7 @@ enum {
     GH_STACK_MIN = 2048,       /* first stack of a mutator */
     GH_STACK_MAX = 1000000000, /* beyond it: fatal stack overflow, as in Go */
 
-    GH_RUN_CLEAR_BYTES = 1024,  /* how far ahead of the bump memory is cleared: within L1 */
+    GH_RUN_CLEAR_BYTES = 1024, /* how far ahead of the bump memory is cleared: within L1 */
     GH_RUN_MAX_OBJECTS = GH_TORTURE ? 2 : 1 << 20,
 
     GH_CACHELINE = 64,

@@ -3,9 +3,9 @@
  * One a span class. The inline path adds, compares and stores; all else happens in the slow
  * path when a run is used up (docs/design/foundation.md, "Runs").
  *
- * A run is a stretch of free slots [.., end) of one span; of it, memory below `limit` is zero where it
- * has to be. The space clears it piece by piece, a little ahead of the bump, so that the clearing
- * overlaps with the writing of objects and never leaves the first-level cache.
+ * A run is a stretch of free slots [.., end) of one span; of it, memory below `limit` is zero
+ * where it has to be. The space clears it piece by piece, a little ahead of the bump, so that
+ * the clearing overlaps with the writing of objects and never leaves the first-level cache.
  *
  * Invariants:  next <= limit <= end, all at slot boundaries;  [next, end) is free memory of one
  *              span;  [next, limit) is zeroed where it has to be;

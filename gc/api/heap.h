@@ -36,8 +36,9 @@ GH_API const char *const *gh_collectors(void);
 /* Add an observer before the first mutator attaches; false if there are too many. */
 GH_API bool gh_observe(struct gh_heap *heap, const struct gh_observer *o);
 
-/* Describe a type. `ptr_mask` holds ceil(ptr_bytes / 64) words and must outlive the heap; `name`
- * too. The returned type lives as long as the heap. Throws on a contradictory description. */
+/* Describe a type. `ptr_mask` holds ceil(ptr_bytes / 64) words and must outlive the heap;
+ * `name` too. The returned type lives as long as the heap. Throws on a contradictory
+ * description. */
 GH_API const struct gh_type *gh_type_new(struct gh_heap *heap, const char *name, size_t size,
                                          size_t ptr_bytes, const uint64_t *ptr_mask);
 /* One bit of a pointer mask for types of up to 64 words: GH_PTR(struct node, left). */

@@ -30,18 +30,19 @@ struct gh_memstats {
 
     /* runtime/metrics that MemStats lacks */
     uint64_t tiny_allocs;
-    uint64_t heap_live;        /* bytes marked by the last cycle + allocated since (estimate) */
-    uint64_t heap_marked;      /* bytes marked by the last cycle */
+    uint64_t heap_live;   /* bytes marked by the last cycle + allocated since (estimate) */
+    uint64_t heap_marked; /* bytes marked by the last cycle */
     uint64_t stack_scan, globals_scan, heap_scan; /* scannable bytes */
     uint64_t gc_cpu_mark_assist_ns, gc_cpu_mark_dedicated_ns, gc_cpu_mark_idle_ns;
     uint64_t gc_cpu_pause_ns, gc_cpu_sweep_ns, scavenge_background_ns;
     uint64_t stack_copies, stack_shrinks; /* how often stacks grew by copying, shrank */
-    uint64_t heap_peak;        /* largest heap_live seen at a collection or now */
+    uint64_t heap_peak;                   /* largest heap_live seen at a collection or now */
 };
 
 /* Fill `out`. Stops the world, as Go does: a safepoint. `m` is the caller's mutator, or NULL
  * if the calling thread is none. */
-GH_API void gh_read_memstats(struct gh_heap *heap, struct gh_mutator *m, struct gh_memstats *out);
+GH_API void gh_read_memstats(struct gh_heap *heap, struct gh_mutator *m,
+                             struct gh_memstats *out);
 
 /* Whether the identities above hold; the first that does not is described in `err`. */
 GH_API bool gh_memstats_check(const struct gh_memstats *s, struct gh_error *err);

@@ -29,7 +29,7 @@ struct gh_heap;
 /* The public part of a mutator: only what the inline paths touch. */
 struct gh_mutator {
     /* owner mutator */
-    void **fp;            /* slot 0 of the innermost frame; fp[-1] = its number of slots */
+    void **fp; /* slot 0 of the innermost frame; fp[-1] = its number of slots */
     /* written by anyone: lowest legal fp, or UINTPTR_MAX when a safepoint is wanted */
     uintptr_t stack_guard;
     /* world-stopped only for writing; read by owner */
@@ -71,7 +71,8 @@ GH_API void gh_blocked_exit(struct gh_mutator *m);
 GH_API GH_NOINLINE void gh_frame_push_slow(struct gh_mutator *m, size_t slots);
 
 /* Push a frame of `slots` slots, all NULL. Safepoint, and the stack may move. A slot holds a
- * reference to an object (interior is fine), NULL, or the address of a slot of the same stack. */
+ * reference to an object (interior is fine), NULL, or the address of a slot of the same stack.
+ */
 GH_INLINE void
 gh_frame_push(struct gh_mutator *m, size_t slots)
 {
@@ -96,8 +97,8 @@ gh_frame_pop(struct gh_mutator *m, size_t slots)
     m->fp += slots + 1;
 }
 
-/* `GH_FRAME(m, 3);` pushes a frame that is popped at the end of the C scope, whichever way it is
- * left. Slots are GH_SLOT(m, type, i), for reading and writing. */
+/* `GH_FRAME(m, 3);` pushes a frame that is popped at the end of the C scope, whichever way it
+ * is left. Slots are GH_SLOT(m, type, i), for reading and writing. */
 struct gh_frame_scope {
     struct gh_mutator *m;
     size_t slots;
@@ -107,15 +108,16 @@ gh_frame_scope_end(struct gh_frame_scope *s)
 {
     gh_frame_pop(s->m, s->slots);
 }
-#define GH_FRAME(mutator, n)                                                                    \
-    GH_UNUSED __attribute__((cleanup(gh_frame_scope_end))) struct gh_frame_scope gh_frame_ = {  \
-        (mutator), (n)};                                                                        \
+#define GH_FRAME(mutator, n)                                                                   \
+    GH_UNUSED __attribute__((cleanup(gh_frame_scope_end))) struct gh_frame_scope gh_frame_ = { \
+        (mutator), (n)};                                                                       \
     gh_frame_push((mutator), (n))
 /* Never `GH_SLOT(m, T, 0) = f(m);`: C may compute the slot's address before the call, and the
- * stack may move in it. Take the result in a local first: `T *x = f(m); GH_SLOT(m, T, 0) = x;` */
+ * stack may move in it. Take the result in a local first: `T *x = f(m); GH_SLOT(m, T, 0) = x;`
+ */
 #define GH_SLOT(mutator, type, i) (((type **)(void *)(mutator)->fp)[i])
-/* Slot i of the frame below the innermost one, which has n slots: how a function that has pushed
- * its frame reaches an argument that its caller keeps in a slot. */
+/* Slot i of the frame below the innermost one, which has n slots: how a function that has
+ * pushed its frame reaches an argument that its caller keeps in a slot. */
 #define GH_OUTER_SLOT(mutator, type, n, i) (((type **)(void *)(mutator)->fp)[(n) + 1 + (i)])
 
 /* --- allocation --- */
@@ -127,7 +129,8 @@ GH_API void *gh_new_bytes_slow(struct gh_mutator *m, size_t bytes);
 
 /* A zeroed object of type `t`. Safepoint. Never NULL: running out of memory is fatal.
  *
- * The fast path is at most 12 instructions (scripts/check-fast-path disassembles and counts). */
+ * The fast path is at most 12 instructions (scripts/check-fast-path disassembles and counts).
+ */
 GH_INLINE void *
 gh_new(struct gh_mutator *m, const struct gh_type *t)
 {

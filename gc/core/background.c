@@ -4,14 +4,13 @@
 #include "gc/core/heap.h"
 
 static const int64_t SECOND_NS = INT64_C(1000) * 1000 * 1000;
-static const int64_t FORCE_PERIOD_NS = 120 * SECOND_NS; /* Go: forcegcperiod */
 
 enum { SWEEP_BATCH = 10 }; /* spans between looks at what else is up (Go: sweepBatchSize) */
 
 void
 background_init(struct background *b)
 {
-    *b = (struct background){0};
+    *b = (struct background){.force_period_ns = 120 * SECOND_NS}; /* Go: forcegcperiod */
     lock_init(&b->lock, LOCK_RANK_WORKERS);
     cond_init(&b->wake);
     scavenge_pacer_init(&b->pacer);
@@ -41,12 +40,15 @@ background_sweep(struct gh_heap *heap)
                               memory_order_relaxed);
 }
 
+/* When a collection is due for want of another: a period after the last one, or after the last
+ * attempt, which comes to nothing while GOGC is off. */
 static int64_t
-background_time_of_force(struct gh_heap *heap)
+background_time_of_force(struct gh_heap *heap, int64_t attempted_at)
 {
     /* relaxed: a look from outside; the collector looks again with the world stopped */
     int64_t last = atomic_load_explicit(&heap->totals.last_gc_at, memory_order_relaxed);
-    return heap->opened_at_ns + last + FORCE_PERIOD_NS;
+    int64_t since = heap->opened_at_ns + last;
+    return (since > attempted_at ? since : attempted_at) + heap->background.force_period_ns;
 }
 
 static void *
@@ -55,15 +57,19 @@ background_sweeper(void *arg)
     struct gh_heap *heap = arg;
     struct background *b = &heap->background;
     uint64_t seen = 0;
+    int64_t attempted_at = 0;
     lock_acquire(&b->lock);
     while (!b->closing) {
+        int64_t due = background_time_of_force(heap, attempted_at);
         if (b->sweep_round != seen) {
             seen = b->sweep_round;
             lock_release(&b->lock);
             background_sweep(heap);
             lock_acquire(&b->lock);
-        } else if (!cond_wait_until(&b->wake, &b->lock, background_time_of_force(heap))) {
+        } else if (!cond_wait_until(&b->wake, &b->lock, due) &&
+                   os_now_ns() >= background_time_of_force(heap, attempted_at)) {
             lock_release(&b->lock);
+            attempted_at = os_now_ns();
             heap->collector->collect(heap, NULL, GC_TRIGGER_TIME);
             lock_acquire(&b->lock);
         }
@@ -91,12 +97,15 @@ background_scavenger(void *arg)
         int64_t worked = os_now_ns() - begin;
         /* relaxed: statistics */
         atomic_fetch_add_explicit(&b->scavenge_cpu_ns, (uint64_t)worked, memory_order_relaxed);
-        int64_t until = os_now_ns() + scavenge_pacer_sleep_ns(&b->pacer, worked, released);
+        int64_t asleep = os_now_ns();
+        int64_t until = asleep + scavenge_pacer_sleep_ns(&b->pacer, worked, released);
         lock_acquire(&b->lock);
         if (released == 0)
             seen = round; /* the goal is met until the next collection moves it */
         while (!b->closing && os_now_ns() < until)
             cond_wait_until(&b->wake, &b->lock, until);
+        if (until > asleep)
+            scavenge_pacer_slept(&b->pacer, os_now_ns() - asleep);
     }
     lock_release(&b->lock);
     return NULL;

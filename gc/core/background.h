@@ -18,6 +18,7 @@ struct background {
     bool started, closing;
     uint64_t sweep_round, scavenge_round; /* grow when there is something to do */
     /* immutable once started */
+    int64_t force_period_ns; /* longest time between two collections */
     pthread_t sweeper, scavenger;
     /* scavenger's own */
     struct scavenge_pacer pacer;

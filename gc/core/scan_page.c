@@ -1,14 +1,15 @@
-/* scan_page.c - scanning a page of small objects: all those at once that were marked while the page
- * waited in its queue, and those of the same page that they lead to. Go 1.26: scanSpan, in its
- * portable form; following references within the page at once is our addition.
+/* scan_page.c - scanning a page of small objects: all those at once that were marked while the
+ * page waited in its queue, and those of the same page that they lead to. Go 1.26: scanSpan, in
+ * its portable form; following references within the page at once is our addition.
  *
  * Marks, scans and pointer bitmap are all in the page itself.
  *
- * Programs allocate what belongs together one after the other, so most references of a small object
- * stay in its page. Those cost no lookup and no queue: they are collected as bits in `pending`,
- * and published, one locked instruction for up to 64 of them, when their word's turn comes. Until
- * then nobody else knows of them, and this worker does not leave the page before they are done,
- * so the page need not be queued for their sake (Note [page ownership] is about other pages). */
+ * Programs allocate what belongs together one after the other, so most references of a small
+ * object stay in its page. Those cost no lookup and no queue: they are collected as bits in
+ * `pending`, and published, one locked instruction for up to 64 of them, when their word's turn
+ * comes. Until then nobody else knows of them, and this worker does not leave the page before
+ * they are done, so the page need not be queued for their sake (Note [page ownership] is about
+ * other pages). */
 #include "gc/core/mark_ref.h"
 
 enum { MARK_WORDS = 8 }; /* 64-bit words of marks; the last byte is not one of marks */
@@ -20,7 +21,7 @@ struct page_scan {
     const uint64_t *bitmap;
     unsigned span_class, words; /* of a slot */
     uint32_t magic;
-    unsigned todo;              /* bit k: pending[k] is not 0 */
+    unsigned todo; /* bit k: pending[k] is not 0 */
     uint64_t pending[MARK_WORDS];
 };
 

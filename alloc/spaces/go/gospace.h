@@ -69,7 +69,8 @@ struct gospace {
 
 /* What a refill took, for the caller's accounts. */
 struct refill {
-    size_t live_bytes; /* add to heapLive: what of a newly cached span is not in use, in bytes */
+    size_t
+        live_bytes; /* add to heapLive: what of a newly cached span is not in use, in bytes */
 };
 
 bool gospace_open(struct gospace *g, struct pages *p, struct gh_error *err);
