@@ -35,53 +35,6 @@ throw_aborts_when_asked_to_crash(void **state)
 }
 
 static void
-print_context(void *ctx)
-{
-    assert_true(write(STDERR_FILENO, ctx, strlen(ctx)) > 0);
-}
-
-static char where_it_stands[] = "cycle 3, marking\n";
-static char broken_too[] = "broken too";
-
-static void
-throw_with_context(void *arg)
-{
-    gh_throw_set_context(print_context, where_it_stands);
-    gh_throw("test_throw: %s", (const char *)arg);
-}
-
-static void
-throw_prints_the_context_after_the_message(void **state)
-{
-    struct death d;
-    death_run(&d, throw_with_context, "x");
-    assert_string_equal(d.text, "fatal error: test_throw: x\ncycle 3, marking\n");
-}
-
-static void
-throw_again(void *ctx)
-{
-    gh_throw("print_context: %s", (const char *)ctx);
-}
-
-static void
-throw_with_bad_context(void *arg)
-{
-    gh_throw_set_context(throw_again, broken_too);
-    gh_throw("test_throw: %s", (const char *)arg);
-}
-
-static void
-throw_inside_the_context_ends_the_process(void **state)
-{
-    struct death d;
-    death_run(&d, throw_with_bad_context, "x");
-    assert_int_equal(WEXITSTATUS(d.status), 1);
-    assert_string_equal(d.text, "fatal error: test_throw: x\n"
-                                "fatal error: print_context: broken too\n");
-}
-
-static void
 throw_long(void *arg)
 {
     gh_throw("%5000d", 1);
@@ -164,8 +117,6 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(throw_is_one_line_and_status_1),
         cmocka_unit_test(throw_aborts_when_asked_to_crash),
-        cmocka_unit_test(throw_prints_the_context_after_the_message),
-        cmocka_unit_test(throw_inside_the_context_ends_the_process),
         cmocka_unit_test(throw_cuts_what_does_not_fit),
         cmocka_unit_test(throw_from_many_threads_prints_one_message),
         cmocka_unit_test(check_always_and_assert_in_debug_builds),
