@@ -117,11 +117,14 @@ page_publish(struct page_scan *p, unsigned k)
 {
     uint64_t bits = p->pending[k];
     p->pending[k] = 0;
-    if (p->w->shared)
+    if (p->w->shared) {
         /* relaxed: what another worker has marked meanwhile is his to see to */
         bits &= ~__atomic_fetch_or(&p->marks[k], bits, __ATOMIC_RELAXED);
-    else
+    } else {
+        /* what came through the reference queue meanwhile is marked, counted and queued */
+        bits &= ~p->marks[k];
         p->marks[k] |= bits;
+    }
     p->w->marked[p->span_class] += bits_popcount(bits);
     return bits;
 }

@@ -43,8 +43,10 @@ workbuf_pop(struct workbuf_stack *s)
         struct workbuf *below = workbuf_unpack(next);
         uint64_t new_head =
             below == NULL ? old & bits_low(WORKBUF_TAG_BITS) : workbuf_pack(below, old);
+        /* release as well: who finds the stack empty because of us also finds us counted in
+         * `busy`; pairs with the acquire of his own pop (marker.h, Note [marking crew]) */
         if (atomic_compare_exchange_weak_explicit(&s->head, &old, new_head,
-                                                  memory_order_acquire, memory_order_acquire))
+                                                  memory_order_acq_rel, memory_order_acquire))
             return b;
     }
 }

@@ -263,6 +263,36 @@ gogc_off_never_collects_and_gc_counts_as_forced(void **state)
     gh_heap_close(f.heap);
 }
 
+/* B is waiting in the reference queue while its page is scanned: A, in the same page, leads to it
+ * as well, and A's other references push it out of the queue. It must be counted once. */
+static void
+object_reached_on_two_ways_is_counted_once(void **state)
+{
+    (void)state;
+    enum { WORDS = 32 };
+    struct fixture f;
+    open_fixture(&f, GH_GOGC_OFF);
+    struct gh_mutator *m = gh_attach(f.heap, "test");
+    const struct gh_type *wide =
+        gh_type_small(f.heap, "wide", WORDS * sizeof(void *), bits_low(WORDS));
+    gh_frame_push(m, MARKER_QUEUE + 1);
+    for (int i = 0; i < 2; i++) {
+        void *p = gh_new(m, wide);
+        GH_SLOT(m, void, i) = p;
+    }
+    void *leaf = gh_new_bytes(m, 100000);
+    void **a = GH_SLOT(m, void *, 0), *b = GH_SLOT(m, void, 1);
+    gh_store(m, &a[0], b);
+    for (int i = 1; i < WORDS; i++)
+        gh_store(m, &a[i], leaf);
+    for (int i = 2; i <= MARKER_QUEUE; i++)
+        GH_SLOT(m, void, i) = b;
+    assert_int_equal(gh_verify(m), 3);
+    gh_frame_pop(m, MARKER_QUEUE + 1);
+    gh_detach(m);
+    gh_heap_close(f.heap);
+}
+
 static void
 two_heaps_live_side_by_side(void **state)
 {
@@ -364,6 +394,7 @@ main(void)
         cmocka_unit_test(random_graphs_survive_at_gogc_10),
         cmocka_unit_test(roots_keep_and_removed_roots_do_not),
         cmocka_unit_test(gogc_off_never_collects_and_gc_counts_as_forced),
+        cmocka_unit_test(object_reached_on_two_ways_is_counted_once),
         cmocka_unit_test(two_heaps_live_side_by_side),
         cmocka_unit_test(broken_heaps_are_caught),
     };
