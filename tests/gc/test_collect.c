@@ -19,8 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 enum {
     NODES = 300,
@@ -263,8 +261,8 @@ gogc_off_never_collects_and_gc_counts_as_forced(void **state)
     gh_heap_close(f.heap);
 }
 
-/* B is waiting in the reference queue while its page is scanned: A, in the same page, leads to it
- * as well, and A's other references push it out of the queue. It must be counted once. */
+/* B is waiting in the reference queue while its page is scanned: A, in the same page, leads to
+ * it as well, and A's other references push it out of the queue. It must be counted once. */
 static void
 object_reached_on_two_ways_is_counted_once(void **state)
 {
@@ -310,82 +308,6 @@ two_heaps_live_side_by_side(void **state)
     gh_heap_close(b.heap);
 }
 
-/* Run `fn` in a child; it must end with status 1 and a message that contains `want`. */
-static void
-expect_fatal(void (*fn)(void), const char *want)
-{
-    int fd[2];
-    assert_int_equal(pipe(fd), 0);
-    pid_t pid = fork();
-    if (pid == 0) {
-        dup2(fd[1], 2);
-        fn();
-        _exit(0);
-    }
-    close(fd[1]);
-    char text[2000] = "";
-    ssize_t n = read(fd[0], text, sizeof text - 1);
-    close(fd[0]);
-    int status;
-    waitpid(pid, &status, 0);
-    assert_true(n > 0);
-    if (strstr(text, want) == NULL)
-        fail_msg("expected \"%s\" in: %s", want, text);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), GH_EXIT_FAILED);
-}
-
-static void
-store_bad_pointer(void)
-{
-    struct fixture f;
-    open_fixture(&f, 100);
-    struct gh_mutator *m = gh_attach(f.heap, "test");
-    GH_FRAME(m, 1);
-    void *p = gh_new(m, f.types[1]);
-    GH_SLOT(m, char, 0) = (char *)((uintptr_t)p | (GH_PAGE - 1)) + 64 * GH_PAGE;
-    gh_gc(m);
-}
-
-static void
-lose_a_mark(void)
-{
-    struct fixture f;
-    open_fixture(&f, GH_GOGC_OFF);
-    struct gh_mutator *m = gh_attach(f.heap, "test");
-    GH_FRAME(m, 1);
-    void *p = gh_new(m, f.types[1]);
-    GH_SLOT(m, void, 0) = p;
-    struct gh_heap *h = f.heap;
-    world_stop(&h->sched, mutator_of(m));
-    gospace_finish_sweep(&h->space);
-    heap_flush_mutators_stw(h);
-    gospace_start_mark_stw(&h->space);
-    verify_marks_stw(h); /* nothing has been marked */
-}
-
-static void
-reach_a_free_slot(void)
-{
-    struct fixture f;
-    open_fixture(&f, GH_GOGC_OFF);
-    struct gh_mutator *m = gh_attach(f.heap, "test");
-    GH_FRAME(m, 2);
-    char *p = gh_new(m, f.types[1]);
-    GH_SLOT(m, char, 0) = p;
-    GH_SLOT(m, char, 1) = p + 10 * kinds[1].bytes; /* a slot that nobody has allocated */
-    gh_gc(m);
-}
-
-static void
-broken_heaps_are_caught(void **state)
-{
-    (void)state;
-    expect_fatal(store_bad_pointer, "bad pointer");
-    expect_fatal(lose_a_mark, "reachable but not marked");
-    expect_fatal(reach_a_free_slot, "a free slot");
-}
-
 int
 main(void)
 {
@@ -396,7 +318,6 @@ main(void)
         cmocka_unit_test(gogc_off_never_collects_and_gc_counts_as_forced),
         cmocka_unit_test(object_reached_on_two_ways_is_counted_once),
         cmocka_unit_test(two_heaps_live_side_by_side),
-        cmocka_unit_test(broken_heaps_are_caught),
     };
     return cmocka_run_group_tests_name("collect", tests, NULL, NULL);
 }

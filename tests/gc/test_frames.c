@@ -1,4 +1,4 @@
-/* test_frames.c - managed stacks: growth by copying, slot addresses, shrinking, overflow. */
+/* test_frames.c - managed stacks: growth by copying, slot addresses, shrinking. */
 #include "gc/api/heap.h"
 #include "gc/sched/world.h"
 
@@ -7,9 +7,6 @@
 #include <stddef.h>
 
 #include <cmocka.h>
-
-#include <sys/wait.h>
-#include <unistd.h>
 
 static struct gh_heap *
 open_heap(void)
@@ -106,43 +103,6 @@ slot_addresses_follow_a_move(void **state)
     gh_heap_close(h);
 }
 
-static void
-endless(struct gh_mutator *m)
-{
-    GH_FRAME(m, 4000);
-    if (m->heap != NULL) /* always; the compiler warns of what it can prove endless */
-        endless(m);
-    GH_SLOT(m, void, 0) = NULL;
-}
-
-static void
-stack_overflow_is_fatal_and_says_so(void **state)
-{
-    (void)state;
-    int fd[2];
-    if (GH_TORTURE)
-        skip(); /* which copies the stack at every push: hours, up to a gigabyte */
-    assert_int_equal(pipe(fd), 0);
-    pid_t pid = fork();
-    if (pid == 0) {
-        dup2(fd[1], 2);
-        struct gh_heap *h = open_heap();
-        endless(gh_attach(h, "deep"));
-        _exit(0);
-    }
-    close(fd[1]);
-    char text[1000] = "";
-    ssize_t n = read(fd[0], text, sizeof text - 1);
-    assert_true(n > 0);
-    int status;
-    waitpid(pid, &status, 0);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), GH_EXIT_FAILED);
-    assert_non_null(strstr(text, "stack overflow"));
-    assert_non_null(strstr(text, "\"deep\""));
-    close(fd[0]);
-}
-
 int
 main(void)
 {
@@ -150,7 +110,6 @@ main(void)
         cmocka_unit_test(stack_grows_by_copying_and_keeps_slots),
         cmocka_unit_test(stack_shrinks_at_collections),
         cmocka_unit_test(slot_addresses_follow_a_move),
-        cmocka_unit_test(stack_overflow_is_fatal_and_says_so),
     };
     return cmocka_run_group_tests_name("frames", tests, NULL, NULL);
 }

@@ -9,9 +9,7 @@
 #include <cmocka.h>
 
 #include <pthread.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { THREADS = 6, ROUNDS = GH_TORTURE ? 20 : 200 };
 
@@ -137,49 +135,12 @@ several_stoppers_take_turns(void **state)
     gh_heap_close(h);
 }
 
-static void *
-deaf(void *heap)
-{
-    gh_attach(heap, "the deaf one");
-    for (;;)
-        sleep(1);
-    return NULL;
-}
-
-static void
-mutator_that_never_stops_is_named(void **state)
-{
-    (void)state;
-    int fd[2];
-    assert_int_equal(pipe(fd), 0);
-    pid_t pid = fork();
-    if (pid == 0) {
-        dup2(fd[1], 2);
-        struct gh_heap *h = open_heap();
-        pthread_t t;
-        pthread_create(&t, NULL, deaf, h);
-        usleep(200000);
-        struct gh_mutator *m = gh_attach(h, "me");
-        gh_gc(m);
-        _exit(0);
-    }
-    close(fd[1]);
-    char text[1000] = "";
-    assert_true(read(fd[0], text, sizeof text - 1) > 0);
-    int status;
-    waitpid(pid, &status, 0);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == GH_EXIT_FAILED);
-    assert_non_null(strstr(text, "\"the deaf one\""));
-    close(fd[0]);
-}
-
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nobody_is_inside_a_stopped_world),
         cmocka_unit_test(several_stoppers_take_turns),
-        cmocka_unit_test(mutator_that_never_stops_is_named),
     };
     return cmocka_run_group_tests_name("world", tests, NULL, NULL);
 }

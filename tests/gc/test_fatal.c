@@ -1,0 +1,183 @@
+/* test_fatal.c - what must end the process, and what it says then: broken heaps, a stack
+ * without end, a mutator that does not stop. Each runs in a child. */
+#include "gc/core/heap.h"
+#include "tests/base/death.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+enum { NODE_BYTES = 48 };
+
+static struct gh_mutator *
+open_and_attach(const char *name, const struct gh_type **node)
+{
+    struct gh_config c;
+    struct gh_error err;
+    gh_config_init(&c);
+    c.gogc = GH_GOGC_OFF;
+    c.procs = 2;
+    c.verify = true;
+    struct gh_heap *h = gh_heap_open(&c, &err);
+    if (node != NULL)
+        *node = gh_type_small(h, "node", NODE_BYTES, 1);
+    return gh_attach(h, name);
+}
+
+static void
+expect_fatal(void (*fn)(void *), const char *want)
+{
+    struct death d;
+    death_run(&d, fn, NULL);
+    if (strstr(d.text, want) == NULL)
+        fail_msg("expected \"%s\" in: %s", want, d.text);
+    assert_true(WIFEXITED(d.status));
+    assert_int_equal(WEXITSTATUS(d.status), GH_EXIT_FAILED);
+    assert_ptr_equal(strchr(d.text, '\n'), d.text + strlen(d.text) - 1); /* one line */
+}
+
+static void
+store_bad_pointer(void *arg)
+{
+    const struct gh_type *node;
+    struct gh_mutator *m = open_and_attach("test", &node);
+    GH_FRAME(m, 1);
+    void *p = gh_new(m, node);
+    GH_SLOT(m, char, 0) = (char *)((uintptr_t)p | (GH_PAGE - 1)) + 64 * GH_PAGE;
+    gh_gc(m);
+}
+
+static void
+bad_pointer_is_fatal(void **state)
+{
+    expect_fatal(store_bad_pointer, "bad pointer");
+}
+
+static void
+lose_all_marks(void *arg)
+{
+    const struct gh_type *node;
+    struct gh_mutator *m = open_and_attach("test", &node);
+    GH_FRAME(m, 1);
+    void *p = gh_new(m, node);
+    GH_SLOT(m, void, 0) = p;
+    struct gh_heap *h = m->heap;
+    world_stop(&h->sched, mutator_of(m));
+    gospace_finish_sweep(&h->space);
+    heap_flush_mutators_stw(h);
+    gospace_start_mark_stw(&h->space);
+    verify_marks_stw(h); /* nothing has been marked */
+}
+
+static void
+lost_mark_is_found_by_the_verifier(void **state)
+{
+    expect_fatal(lose_all_marks, "reachable but not marked");
+}
+
+static void
+mark_too_much(void *arg)
+{
+    const struct gh_type *node;
+    struct gh_mutator *m = open_and_attach("test", &node);
+    void *p = gh_new(m, node);
+    struct gh_heap *h = m->heap;
+    struct gh_cycle c = {0};
+    gh_roots_add(h, &p, 1);
+    world_stop(&h->sched, mutator_of(m));
+    gospace_finish_sweep(&h->space);
+    heap_flush_mutators_stw(h);
+    gospace_start_mark_stw(&h->space);
+    marker_begin_stw(&h->marker);
+    marker_root(&h->marker.workers[0], &p);
+    struct mark_result found;
+    marker_finish_stw(&h->marker, &found);
+    p = NULL; /* marked, but reachable from nowhere */
+    c.objects_marked = found.objects;
+    CHECK(verify_marks_stw(h) == c.objects_marked, "test: marked but not reachable");
+}
+
+static void
+mark_of_garbage_is_found_by_the_count(void **state)
+{
+    expect_fatal(mark_too_much, "marked but not reachable");
+}
+
+static void
+reach_a_free_slot(void *arg)
+{
+    const struct gh_type *node;
+    struct gh_mutator *m = open_and_attach("test", &node);
+    GH_FRAME(m, 2);
+    char *p = gh_new(m, node);
+    GH_SLOT(m, char, 0) = p;
+    GH_SLOT(m, char, 1) = p + 10 * NODE_BYTES; /* nobody has allocated it */
+    gh_gc(m);
+}
+
+static void
+reference_to_a_free_slot_is_fatal(void **state)
+{
+    expect_fatal(reach_a_free_slot, "a free slot");
+}
+
+static void
+endless(struct gh_mutator *m, volatile bool *stop)
+{
+    GH_FRAME(m, 16 << 20); /* 128 MiB: eight of them are too many */
+    if (!*stop)
+        endless(m, stop);
+    GH_SLOT(m, void, 0) = NULL;
+}
+
+static void
+overflow(void *arg)
+{
+    volatile bool stop = false;
+    endless(open_and_attach("deep", NULL), &stop);
+}
+
+static void
+stack_overflow_names_the_mutator(void **state)
+{
+    expect_fatal(overflow, "stack overflow: the stack of mutator \"deep\" exceeds the "
+                           "1000000000-byte limit");
+}
+
+static void *
+deaf(void *heap)
+{
+    gh_attach(heap, "the deaf one");
+    for (;;)
+        sleep(1);
+    return NULL;
+}
+
+static void
+stop_the_deaf(void *arg)
+{
+    struct gh_mutator *m = open_and_attach("me", NULL);
+    pthread_t t;
+    pthread_create(&t, NULL, deaf, m->heap);
+    usleep(200000);
+    gh_gc(m);
+}
+
+static void
+mutator_that_never_stops_is_named(void **state)
+{
+    expect_fatal(stop_the_deaf, "mutator \"the deaf one\" has not reached a safepoint");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bad_pointer_is_fatal),
+        cmocka_unit_test(lost_mark_is_found_by_the_verifier),
+        cmocka_unit_test(mark_of_garbage_is_found_by_the_count),
+        cmocka_unit_test(reference_to_a_free_slot_is_fatal),
+        cmocka_unit_test(stack_overflow_names_the_mutator),
+        cmocka_unit_test(mutator_that_never_stops_is_named),
+    };
+    return cmocka_run_group_tests_name("fatal", tests, NULL, NULL);
+}
