@@ -21,7 +21,7 @@ struct gh_cycle {
     double gc_cpu_fraction; /* of all CPU available since the heap was opened */
     uint64_t heap_at_start, heap_at_end, heap_marked; /* bytes: heapLive, heapLive, marked */
     uint64_t goal;                                    /* bytes: the goal of this cycle */
-    uint64_t stack_scan, globals_scan;                /* bytes */
+    uint64_t stack_scan, globals_scan, heap_scan;     /* bytes */
     uint64_t objects_marked;
     uint64_t next_goal, next_trigger;
 };

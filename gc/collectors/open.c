@@ -129,6 +129,7 @@ gh_detach(struct gh_mutator *m)
     /* relaxed: statistics, read with the world stopped */
     atomic_fetch_add_explicit(&h->tiny_retired, m->tiny_allocs, memory_order_relaxed);
     m->tiny_allocs = 0;
+    pacer_sub_live(&h->pacer, gospace_flush(&h->space, &mutator_of(m)->cache));
     mutator_detach(mutator_of(m));
 }
 

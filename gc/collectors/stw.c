@@ -11,7 +11,7 @@ static void
 stw_sweep_termination(struct gh_heap *heap)
 {
     gospace_finish_sweep(&heap->space);
-    heap_flush_mutators_stw(heap);
+    heap_flush_mutators_stw(heap); /* heapLive starts anew at the end of the cycle */
 }
 
 /* Phase 2, stopped: everything reachable is marked. */
@@ -31,6 +31,7 @@ stw_mark(struct gh_heap *heap, struct gh_cycle *c)
     struct mark_result found;
     marker_finish_stw(k, &found);
     c->heap_marked = found.bytes;
+    c->heap_scan = found.scan_bytes;
     c->objects_marked = found.objects;
     c->dedicated_cpu_ns = found.cpu_ns;
     if (heap->config.verify) {
@@ -73,9 +74,9 @@ stw_collect(struct gh_heap *heap, struct mutator *self, enum gc_trigger why)
     uint32_t seen = atomic_load_explicit(&heap->totals.num_gc, memory_order_relaxed);
     struct gh_cycle c = {.forced = why == GC_TRIGGER_FORCED,
                          .procs = heap->config.procs,
-                         .stw_procs = heap->config.procs,
-                         .start_at = gh_heap_now(heap)};
+                         .stw_procs = heap->config.procs};
     c.stop_wait_ns = world_stop(&heap->sched, self);
+    c.start_at = gh_heap_now(heap) - c.stop_wait_ns;
     if (!stw_still_wanted(heap, why, seen)) {
         world_start(&heap->sched, self);
         return;

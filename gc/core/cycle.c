@@ -5,15 +5,17 @@
 
 #include <time.h>
 
-void
+size_t
 heap_flush_mutators_stw(struct gh_heap *heap)
 {
+    size_t unused_bytes = 0;
     for (struct mutator *m = heap->sched.mutators; m != NULL; m = m->next) {
-        gospace_flush(&heap->space, &m->cache);
+        unused_bytes += gospace_flush(&heap->space, &m->cache);
         pages_local_flush(&heap->pages, &m->cache.local);
         m->pub.tiny = 0;
         m->pub.tiny_offset = 0;
     }
+    return unused_bytes;
 }
 
 static uint64_t
@@ -52,6 +54,7 @@ heap_finish_cycle_stw(struct gh_heap *heap, struct gh_cycle *c)
     t->stack_scan = c->stack_scan;
     t->objects_marked = c->objects_marked;
     t->globals_scan = c->globals_scan;
+    t->heap_scan = c->heap_scan;
     t->num_forced += c->forced;
     /* relaxed: the world is stopped; outsiders only compare */
     c->number = atomic_fetch_add_explicit(&t->num_gc, 1, memory_order_relaxed) + 1;

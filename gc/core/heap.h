@@ -34,7 +34,7 @@ struct gc_totals {
     uint64_t pause_ns[256], pause_end_unix_ns[256];
     uint64_t last_gc_unix_ns;
     uint64_t mark_cpu_ns, pause_cpu_ns;
-    uint64_t heap_peak, stack_scan, globals_scan, objects_marked;
+    uint64_t heap_peak, stack_scan, globals_scan, heap_scan, objects_marked;
 };
 
 struct gh_heap {
@@ -64,8 +64,9 @@ struct gh_heap {
 
 /* --- cycle.c: steps that every collector is composed from --- */
 
-/* _stw: empty every mutator's caches: runs, spans, pages, tiny blocks. */
-void heap_flush_mutators_stw(struct gh_heap *heap);
+/* _stw: empty every mutator's caches: runs, spans, pages, tiny blocks. Returns what
+ * heapLive counts and no object has got, in bytes. */
+size_t heap_flush_mutators_stw(struct gh_heap *heap);
 /* _stw: book a finished cycle: pacer, totals; completes `c`. */
 void heap_finish_cycle_stw(struct gh_heap *heap, struct gh_cycle *c);
 /* Tell the observers; the world runs. */

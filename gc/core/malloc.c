@@ -32,6 +32,15 @@ malloc_collect_if_due(struct mutator *m, size_t bytes)
         heap->collector->collect(heap, m, GC_TRIGGER_FORCED);
 }
 
+/* The OS refuses: collect, and sweep all of it, so that dead spans become pages. */
+GH_COLD static void
+malloc_last_resort(struct mutator *m)
+{
+    struct gh_heap *heap = m->pub.heap;
+    heap->collector->collect(heap, m, GC_TRIGGER_FORCED);
+    gospace_finish_sweep(&heap->space);
+}
+
 /* The run of `span_class` is used up: make sure that there is a slot in it. */
 GH_NOINLINE static void
 malloc_refill(struct mutator *m, unsigned span_class, uint64_t mask)
@@ -43,8 +52,7 @@ malloc_refill(struct mutator *m, unsigned span_class, uint64_t mask)
     malloc_collect_if_due(m, 0);
     struct refill took = {0};
     if (!gospace_refill(&heap->space, &m->cache, span_class, mask, &took)) {
-        /* last resort: what is dead but not yet collected */
-        heap->collector->collect(heap, m, GC_TRIGGER_FORCED);
+        malloc_last_resort(m);
         if (!gospace_refill(&heap->space, &m->cache, span_class, mask, &took))
             malloc_fail(heap, sizeclass_pages[span_class >> 1] * (size_t)GH_PAGE);
     }
@@ -60,7 +68,7 @@ malloc_large(struct mutator *m, size_t bytes, const struct gh_type *type)
     struct refill took = {0};
     void *p = gospace_alloc_large(&heap->space, &m->cache, bytes, type, &took);
     if (p == NULL) {
-        heap->collector->collect(heap, m, GC_TRIGGER_FORCED);
+        malloc_last_resort(m);
         p = gospace_alloc_large(&heap->space, &m->cache, bytes, type, &took);
         if (p == NULL)
             malloc_fail(heap, bytes);

@@ -194,9 +194,10 @@ marker_add_up(struct mark_worker *w, struct mark_result *out)
             out->scan_bytes += bytes;
         w->marked[c] = 0;
     }
-    out->bytes += w->large_bytes;
+    out->bytes += w->large_bytes[0] + w->large_bytes[1];
+    out->scan_bytes += w->large_bytes[0];
     out->cpu_ns += w->busy_ns;
-    w->large_bytes = 0;
+    w->large_bytes[0] = w->large_bytes[1] = 0;
     w->busy_ns = 0;
 }
 
@@ -217,7 +218,7 @@ marker_finish_stw(struct marker *k, struct mark_result *out)
             worker_relax(&spins);
     w->busy_ns += os_thread_cpu_ns();
 
-    *out = (struct mark_result){.workers = joined + 1};
+    *out = (struct mark_result){0};
     for (unsigned i = 0; i < k->nworkers; i++)
         marker_add_up(&k->workers[i], out);
     workbuf_pool_trim(&k->bufs);

@@ -41,9 +41,9 @@ struct mark_worker {
     uintptr_t queue[MARKER_QUEUE]; /* 0 = free; entries: mark_ref.h */
     uintptr_t page_queue[MARKER_PAGES];
     uint64_t marked[GH_SPAN_CLASSES]; /* objects turned grey or black, by span class */
-    uint64_t large_bytes;
-    int64_t busy_ns;  /* CPU time */
-    pthread_t thread; /* workers > 0 */
+    uint64_t large_bytes[2];          /* of them large: with references, without */
+    int64_t busy_ns;                  /* CPU time */
+    pthread_t thread;                 /* workers > 0 */
 } GH_ALIGNED(GH_CACHELINE);
 
 struct marker {
@@ -68,9 +68,9 @@ struct marker {
 };
 
 struct mark_result {
-    uint64_t objects, bytes, scan_bytes;
-    int64_t cpu_ns; /* CPU time of all workers */
-    unsigned workers;
+    uint64_t objects, bytes;
+    uint64_t scan_bytes; /* of `bytes`: objects with references */
+    int64_t cpu_ns;      /* CPU time of all workers */
 };
 
 bool marker_open(struct marker *k, struct pages *pages, struct gospace *space, int procs);

@@ -95,6 +95,7 @@ memstats_cycles(struct gh_heap *heap, struct gh_memstats *s)
     s->heap_peak = t->heap_peak > s->heap_live ? t->heap_peak : s->heap_live;
     s->stack_scan = t->stack_scan;
     s->globals_scan = t->globals_scan;
+    s->heap_scan = t->heap_scan;
 }
 
 void
@@ -102,7 +103,7 @@ heap_read_memstats_stw(struct gh_heap *heap, struct gh_memstats *out)
 {
     *out = (struct gh_memstats){0};
     gospace_finish_sweep(&heap->space);
-    heap_flush_mutators_stw(heap);
+    pacer_sub_live(&heap->pacer, heap_flush_mutators_stw(heap));
     memstats_objects(heap, out);
     memstats_system(heap, out);
     memstats_cycles(heap, out);

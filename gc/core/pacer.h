@@ -38,6 +38,15 @@ pacer_add_live(struct pacer *p, size_t bytes)
     atomic_fetch_add_explicit(&p->heap_live, bytes, memory_order_relaxed);
 }
 
+/* Of what was added since the last cycle, `bytes` are free again. By a running mutator,
+ * or with the world stopped: so that no cycle can end in between. */
+GH_INLINE void
+pacer_sub_live(struct pacer *p, size_t bytes)
+{
+    /* relaxed: a sum */
+    atomic_fetch_sub_explicit(&p->heap_live, bytes, memory_order_relaxed);
+}
+
 GH_INLINE uint64_t
 pacer_live(const struct pacer *p)
 {

@@ -129,7 +129,7 @@ mark_in_span(struct mark_worker *w, uintptr_t ref)
     markbits_note_page(pages_arena_of(w->pages, s->base), s->base);
     w->marked[s->span_class]++;
     if (s->span_class < 2)
-        w->large_bytes += s->elemsize;
+        w->large_bytes[s->span_class] += s->elemsize;
     uintptr_t obj = s->base + i * s->elemsize;
     if ((s->span_class & 1) == 0) {
         __builtin_prefetch((const void *)obj);

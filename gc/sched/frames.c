@@ -65,7 +65,7 @@ stack_finish(struct mutator *m)
     m->stack_lo = m->stack_hi = 0;
 }
 
-/* Add `delta` to every slot of [fp, hi) that points into [old_lo, old_hi]. */
+/* Add `delta` to every slot of [fp, hi) that points into [old_lo, old_hi). */
 static void
 stack_adjust(void **fp, uintptr_t hi, uintptr_t old_lo, uintptr_t old_hi, uintptr_t delta)
 {
@@ -99,7 +99,6 @@ stack_move(struct mutator *m, size_t bytes)
     if (GH_DEBUG)
         memset((void *)old_lo, STACK_POISON, old_hi - old_lo);
     stackmem_free(m->sched->pages, &m->cache.local, (void *)old_lo, old_hi - old_lo);
-    m->stack_copies++;
     return true;
 }
 
@@ -116,6 +115,7 @@ stack_grow(struct mutator *m, size_t need)
     if (!stack_move(m, bytes))
         gh_throw("out of memory: cannot grow the stack of mutator \"%s\" to %zu bytes", m->name,
                  bytes);
+    m->stack_copies++;
 }
 
 void

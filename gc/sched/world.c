@@ -87,16 +87,16 @@ world_report_stuck_locked(struct sched *s)
 int64_t
 world_stop(struct sched *s, struct mutator *self)
 {
-    int64_t begin = os_now_ns();
     lock_acquire(&s->lock);
     if (self != NULL)
         world_leave_locked(s, self, MUTATOR_STOPPED);
     world_wait_until_it_runs_locked(s);
+    int64_t begin = os_now_ns();
     /* relaxed: see world_stop_wanted */
     atomic_store_explicit(&s->stop_wanted, true, memory_order_relaxed);
     for (struct mutator *m = s->mutators; m != NULL; m = m->next)
         world_set_guard(m, UINTPTR_MAX);
-    int64_t deadline = os_now_ns() + STOP_LIMIT_NS;
+    int64_t deadline = begin + STOP_LIMIT_NS;
     while (s->running > 0)
         if (!cond_wait_until(&s->everybody_stopped, &s->lock, deadline) && s->running > 0)
             world_report_stuck_locked(s);

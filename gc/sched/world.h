@@ -40,7 +40,8 @@ bool sched_open(struct sched *s, struct gh_heap *heap, struct gospace *space,
 void sched_close(struct sched *s);
 
 /* Stop every mutator; `self` is the caller's own, or NULL if his thread has none. Returns with
- * the world stopped and the caller its only actor. Returns how long it took, in ns. */
+ * the world stopped and the caller its only actor. Returns how long it took, in ns, without the
+ * wait for others who had stopped it before. */
 int64_t world_stop(struct sched *s, struct mutator *self);
 /* Let it run again. `self` as before. */
 void world_start(struct sched *s, struct mutator *self);

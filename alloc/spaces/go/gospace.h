@@ -101,8 +101,10 @@ void *gospace_alloc_large(struct gospace *g, struct mcache *c, size_t bytes,
 void gospace_write_bits(uintptr_t p, size_t slot_bytes, uint64_t mask);
 
 /* Owner or _stw: give back what is left of every run and uncache every span. Afterwards all
- * runs are empty, and alloc_count, freeindex and the counts are exact. */
-void gospace_flush(struct gospace *g, struct mcache *c);
+ * runs are empty, and alloc_count, freeindex and the counts are exact. Returns the bytes that
+ * refills have reported as live and no object has got: the next refill will report them again.
+ */
+size_t gospace_flush(struct gospace *g, struct mcache *c);
 
 /* --- the collector's side --- */
 

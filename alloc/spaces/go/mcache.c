@@ -49,6 +49,13 @@ gospace_detach(struct gospace *g, struct mcache *c)
     lock_release(&g->lock);
 }
 
+/* Bytes of a span that no object has. */
+static size_t
+unused_of(const struct mspan *s)
+{
+    return s->npages * (size_t)GH_PAGE - s->alloc_count * s->elemsize;
+}
+
 bool
 gospace_refill(struct gospace *g, struct mcache *c, unsigned span_class, uint64_t mask,
                struct refill *out)
@@ -71,16 +78,17 @@ gospace_refill(struct gospace *g, struct mcache *c, unsigned span_class, uint64_
      */
     atomic_store_explicit(&s->sweepgen, gospace_sweepgen(g) + 3, memory_order_relaxed);
     c->alloc[span_class] = s;
-    out->live_bytes = s->npages * (size_t)GH_PAGE - s->alloc_count * s->elemsize;
+    out->live_bytes = unused_of(s);
     bool found = run_take(s, r, mask);
     CHECK(found, "gospace_refill: span %#zx has no free slot, but %u of %u are allocated",
           s->base, s->alloc_count, s->nelems);
     return true;
 }
 
-void
+size_t
 gospace_flush(struct gospace *g, struct mcache *c)
 {
+    size_t unused_bytes = 0;
     for (unsigned sc = 0; sc < GH_SPAN_CLASSES; sc++) {
         struct mspan *s = c->alloc[sc];
         if (s == NULL)
@@ -88,8 +96,10 @@ gospace_flush(struct gospace *g, struct mcache *c)
         run_end(c, s, &c->runs[sc]);
         c->runs[sc] = (struct gh_run){0};
         c->alloc[sc] = NULL;
+        unused_bytes += unused_of(s);
         mcentral_uncache_span(g, c, s);
     }
+    return unused_bytes;
 }
 
 void
