@@ -16,7 +16,7 @@ stw_sweep_termination(struct gh_heap *heap)
 
 /* Phase 2, stopped: everything reachable is marked. */
 static void
-stw_mark(struct gh_heap *heap, struct gh_cycle *c)
+stw_mark(struct gh_heap *heap, struct gh_cycle *c, bool verify)
 {
     struct marker *k = &heap->marker;
     gospace_start_mark_stw(&heap->space);
@@ -34,7 +34,7 @@ stw_mark(struct gh_heap *heap, struct gh_cycle *c)
     c->heap_scan = found.scan_bytes;
     c->objects_marked = found.objects;
     c->dedicated_cpu_ns = found.cpu_ns;
-    if (heap->config.verify) {
+    if (verify) {
         size_t reached = verify_marks_stw(heap);
         CHECK(reached == found.objects, "stw_mark: %zu objects are reachable, %llu were marked",
               reached, (unsigned long long)found.objects);
@@ -43,12 +43,12 @@ stw_mark(struct gh_heap *heap, struct gh_cycle *c)
 
 /* Phase 3, stopped: the generation changes; what is not marked is free from here on. */
 static void
-stw_mark_termination(struct gh_heap *heap, struct gh_cycle *c)
+stw_mark_termination(struct gh_heap *heap, struct gh_cycle *c, bool verify)
 {
     c->heap_at_end = pacer_live(&heap->pacer);
     gospace_start_sweep_stw(&heap->space);
     stackmem_release_unused(&heap->pages);
-    if (heap->config.verify) {
+    if (verify) {
         gospace_finish_sweep(&heap->space);
         verify_heap_stw(heap);
     }
@@ -58,10 +58,9 @@ stw_mark_termination(struct gh_heap *heap, struct gh_cycle *c)
 /* Whether the reason for this cycle still holds, now that the world is stopped: another
  * mutator may have collected while this one waited for his turn. */
 static bool
-stw_still_wanted(struct gh_heap *heap, enum gc_trigger why, uint32_t num_gc_seen)
+stw_still_wanted(struct gh_heap *heap, uint32_t num_gc_seen)
 {
-    if (why == GC_TRIGGER_FORCED)
-        return true;
+    /* relaxed: written in a stopped world only, and it is stopped */
     return heap->pacer.gogc >= 0 &&
            atomic_load_explicit(&heap->totals.num_gc, memory_order_relaxed) == num_gc_seen;
 }
@@ -72,12 +71,13 @@ stw_collect(struct gh_heap *heap, struct mutator *self, enum gc_trigger why)
     background_start(heap);
     /* relaxed: compared with the same number once the world is stopped */
     uint32_t seen = atomic_load_explicit(&heap->totals.num_gc, memory_order_relaxed);
-    struct gh_cycle c = {.forced = why == GC_TRIGGER_FORCED,
+    bool verify = heap->config.verify || why == GC_TRIGGER_VERIFY;
+    struct gh_cycle c = {.forced = why == GC_TRIGGER_FORCED || why == GC_TRIGGER_VERIFY,
                          .procs = heap->config.procs,
                          .stw_procs = heap->config.procs};
     c.stop_wait_ns = world_stop(&heap->sched, self);
     c.start_at = gh_heap_now(heap) - c.stop_wait_ns;
-    if (!stw_still_wanted(heap, why, seen)) {
+    if (!c.forced && !stw_still_wanted(heap, seen)) {
         world_start(&heap->sched, self);
         return;
     }
@@ -85,9 +85,9 @@ stw_collect(struct gh_heap *heap, struct mutator *self, enum gc_trigger why)
     stw_sweep_termination(heap);
     int64_t t = gh_heap_now(heap);
     c.sweep_term_ns = t - c.start_at;
-    stw_mark(heap, &c);
+    stw_mark(heap, &c, verify);
     c.mark_ns = gh_heap_now(heap) - t;
-    stw_mark_termination(heap, &c);
+    stw_mark_termination(heap, &c, verify);
     world_start(&heap->sched, self);
     background_kick(&heap->background);
     heap_report_cycle(heap, &c);

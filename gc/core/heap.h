@@ -11,7 +11,12 @@
 #include "gc/core/roots.h"
 #include "gc/sched/world.h"
 
-enum gc_trigger { GC_TRIGGER_HEAP, GC_TRIGGER_TIME, GC_TRIGGER_FORCED };
+enum gc_trigger {
+    GC_TRIGGER_HEAP,
+    GC_TRIGGER_TIME,
+    GC_TRIGGER_FORCED,
+    GC_TRIGGER_VERIFY, /* forced, and checked as if the config said so */
+};
 
 /* A collector is a policy: what happens between the decision to collect and the next one. */
 struct collector {

@@ -95,6 +95,38 @@ pauses_of_several_stoppers_do_not_overlap(void **state)
     gh_heap_close(h);
 }
 
+static void *
+verify_often(void *heap)
+{
+    struct gh_mutator *m = gh_attach(heap, "verifier");
+    gh_frame_push(m, 1);
+    void *p = gh_new_bytes(m, 64);
+    GH_SLOT(m, void, 0) = p;
+    for (int i = 0; i < ROUNDS; i++) {
+        size_t n = gh_verify(m);
+        if (n == 0 || n > STOPPERS)
+            gh_throw("verify_often: %zu objects", n);
+    }
+    gh_frame_pop(m, 1);
+    gh_detach(m);
+    return NULL;
+}
+
+/* A check on demand must not switch the checks of all collections on, whoever else asks. */
+static void
+verifying_at_once_leaves_the_config_alone(void **state)
+{
+    (void)state;
+    struct gh_heap *h = open_heap();
+    pthread_t t[STOPPERS];
+    for (int i = 0; i < STOPPERS; i++)
+        assert_int_equal(pthread_create(&t[i], NULL, verify_often, h), 0);
+    for (int i = 0; i < STOPPERS; i++)
+        pthread_join(t[i], NULL);
+    assert_false(h->config.verify);
+    gh_heap_close(h);
+}
+
 static void
 scannable_bytes_are_those_of_objects_with_references(void **state)
 {
@@ -183,6 +215,7 @@ main(void)
         cmocka_unit_test(reading_statistics_does_not_raise_heap_live),
         cmocka_unit_test(mutators_that_leave_do_not_raise_heap_live),
         cmocka_unit_test(pauses_of_several_stoppers_do_not_overlap),
+        cmocka_unit_test(verifying_at_once_leaves_the_config_alone),
         cmocka_unit_test(scannable_bytes_are_those_of_objects_with_references),
         cmocka_unit_test(a_shrink_is_not_counted_as_growth),
         cmocka_unit_test(garbage_goes_before_memory_runs_out),
