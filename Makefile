@@ -71,7 +71,7 @@ SUPPORT_SRC := $(foreach l,$(LAYERS),$(wildcard tests/$(l)/support*.c))
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all tests check check-quick unit demo bench-speed install uninstall format format-check \
-        structure show-flags clean help
+        structure show-flags clean help .FORCE
 
 all: $(B)/goheap ## build the binary (the default)
 
