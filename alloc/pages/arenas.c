@@ -37,14 +37,14 @@ arenas_open(struct pages *p, struct gh_error *err)
     p->arena_map = os_reserve(p->account, NULL, arena_map_bytes);
     if (p->arena_map == NULL)
         return gh_error_set(
-            err, GH_EXIT_UNFIT,
+            err, GH_EXIT_FAILED,
             "pages_open: cannot reserve %zu bytes of address space for the arena "
             "map (address space only, no memory): raise ulimit -v",
             arena_map_bytes);
     if (!os_map_sparse(p->account, (void *)p->arena_map, arena_map_bytes,
                        "goheap: arena map")) {
         os_release(p->account, (void *)p->arena_map, arena_map_bytes, 0, 0, OS_OTHER);
-        return gh_error_set(err, GH_EXIT_UNFIT,
+        return gh_error_set(err, GH_EXIT_FAILED,
                             "pages_open: cannot map the arena map (%zu bytes)",
                             arena_map_bytes);
     }
@@ -53,7 +53,7 @@ arenas_open(struct pages *p, struct gh_error *err)
         uintptr_t addr = GH_ARENA_HINT + (uintptr_t)(i * GH_ARENA_HINT_STEP);
         if (!arenas_add_hint(p, addr, false)) {
             os_release(p->account, (void *)p->arena_map, arena_map_bytes, 0, 0, OS_OTHER);
-            return gh_error_set(err, GH_EXIT_UNFIT, "pages_open: out of memory");
+            return gh_error_set(err, GH_EXIT_FAILED, "pages_open: out of memory");
         }
     }
     return true;

@@ -47,7 +47,7 @@ pagealloc_open(struct pagealloc *pa, struct os_account *a, struct persistent *pe
     pa->blocks = persistent_alloc(per, CHUNK_BLOCKS * sizeof(pa->blocks[0]), 8, OS_GC);
     if (pa->blocks == NULL) {
         summary_close(&pa->summaries);
-        return gh_error_set(err, GH_EXIT_UNFIT, "pages_open: out of memory");
+        return gh_error_set(err, GH_EXIT_FAILED, "pages_open: out of memory");
     }
     return true;
 }

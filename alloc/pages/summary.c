@@ -18,7 +18,7 @@ summary_open(struct summaries *t, struct os_account *a, struct persistent *per,
     t->base = os_reserve(a, NULL, t->bytes);
     if (t->base == NULL)
         return gh_error_set(
-            err, GH_EXIT_UNFIT,
+            err, GH_EXIT_FAILED,
             "pages_open: cannot reserve %zu bytes of address space for the page "
             "summaries (address space only, no memory): raise ulimit -v",
             t->bytes);
@@ -26,7 +26,7 @@ summary_open(struct summaries *t, struct os_account *a, struct persistent *per,
     t->is_mapped = persistent_alloc(per, words * sizeof(uint64_t), 8, OS_GC);
     if (t->is_mapped == NULL) {
         summary_close(t);
-        return gh_error_set(err, GH_EXIT_UNFIT, "pages_open: out of memory");
+        return gh_error_set(err, GH_EXIT_FAILED, "pages_open: out of memory");
     }
     char *at = t->base;
     for (unsigned l = 0; l < SUMMARY_LEVELS; l++) {

@@ -276,7 +276,7 @@ open_with_little_address_space(void *arg)
     setrlimit(RLIMIT_AS, &limit);
     bool ok = pages_open(&p, &a, &per, &err);
     persistent_finish(&per);
-    if (!ok && os_sys_total(&a) == 0 && a.reserved == 0 && err.status == GH_EXIT_UNFIT)
+    if (!ok && os_sys_total(&a) == 0 && a.reserved == 0 && err.status == GH_EXIT_FAILED)
         fprintf(stderr, "%s\n", err.text);
     fflush(stderr);
     _exit(ok);
