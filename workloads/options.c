@@ -56,16 +56,26 @@ options_number(const char *text, int64_t *out)
     return true;
 }
 
+/* Whether `text` has the form of a number, fitting or not. */
+static bool
+is_number(const char *text)
+{
+    const char *digits = text + (text[0] == '-');
+    size_t n = strspn(digits, "0123456789");
+    return n > 0 && suffix_factor(digits + n) != 0;
+}
+
 static bool
 set_number(struct option_value *v, const char *text, struct gh_error *err)
 {
     const struct gh_option *o = v->option;
-    if (!options_number(text, &v->number))
+    bool fits = options_number(text, &v->number);
+    if (!fits && !is_number(text))
         return gh_error_set(
             err, GH_EXIT_USAGE,
             "--%s: '%s' is not a whole number (digits, then k, M or G if wanted)", o->name,
             text);
-    if (v->number < o->min || v->number > o->max)
+    if (!fits || v->number < o->min || v->number > o->max)
         return gh_error_set(err, GH_EXIT_USAGE,
                             "--%s: %s is out of range (%" PRId64 " to %" PRId64 ")", o->name,
                             text, o->min, o->max);

@@ -54,6 +54,26 @@ bt_make(struct gh_mutator *m, const struct gh_type *type, int depth)
     return n;
 }
 
+/* bt_make for any depth. A tree of a hundred million nodes takes seconds: once interrupted, it
+ * gets leaves where subtrees should be. Safepoint. */
+static struct bt_node *
+bt_grow(struct gh_job *job, struct gh_mutator *m, const struct gh_type *type, int depth)
+{
+    if (depth <= BT_POLL_DEPTH)
+        return bt_make(m, type, depth);
+    if (gh_interrupted(job))
+        return gh_new(m, type);
+    GH_FRAME(m, 2);
+    struct bt_node *left = bt_grow(job, m, type, depth - 1);
+    GH_SLOT(m, struct bt_node, 0) = left;
+    struct bt_node *right = bt_grow(job, m, type, depth - 1);
+    GH_SLOT(m, struct bt_node, 1) = right;
+    struct bt_node *n = gh_new(m, type);
+    gh_store(m, &n->left, GH_SLOT(m, struct bt_node, 0));
+    gh_store(m, &n->right, GH_SLOT(m, struct bt_node, 1));
+    return n;
+}
+
 /* Nodes under `n`. No safepoint: nothing is allocated. */
 static uint64_t
 bt_walk(const struct bt_node *n)
@@ -67,7 +87,7 @@ static uint64_t
 bt_check(struct gh_mutator *m, int depth)
 {
     const struct bt_node *n = GH_SLOT(m, struct bt_node, 0);
-    if (depth <= BT_POLL_DEPTH)
+    if (depth <= BT_POLL_DEPTH || n->left == NULL)
         return bt_walk(n);
     GH_FRAME(m, 1);
     GH_SLOT(m, struct bt_node, 0) = GH_OUTER_SLOT(m, struct bt_node, 1, 0)->left;
@@ -78,10 +98,10 @@ bt_check(struct gh_mutator *m, int depth)
 
 /* Make a tree, count it, drop it. */
 static uint64_t
-bt_round(struct gh_mutator *m, const struct gh_type *type, int depth)
+bt_round(struct gh_job *job, struct gh_mutator *m, const struct gh_type *type, int depth)
 {
     GH_FRAME(m, 1);
-    struct bt_node *tree = bt_make(m, type, depth);
+    struct bt_node *tree = bt_grow(job, m, type, depth);
     GH_SLOT(m, struct bt_node, 0) = tree;
     return bt_check(m, depth);
 }
@@ -97,7 +117,7 @@ bt_thread(struct gh_job *job, struct gh_mutator *m, int t, void *arg)
         for (uint64_t i = at * trees / threads; i < (at + 1) * trees / threads; i++) {
             if (gh_interrupted(job))
                 return;
-            nodes += bt_round(m, s->type, d);
+            nodes += bt_round(job, m, s->type, d);
         }
         gh_progress(job, (uint64_t)(d - BT_MIN_DEPTH + 2), (uint64_t)(s->depth - 2));
     }
@@ -130,9 +150,9 @@ bt_run(struct gh_job *job, struct gh_mutator *m, struct gh_error *err)
 {
     struct bt_state *s = gh_job_state(job);
     gh_timer_begin(job);
-    s->stretch = bt_round(m, s->type, s->depth + 1);
+    s->stretch = bt_round(job, m, s->type, s->depth + 1);
     GH_FRAME(m, 1);
-    struct bt_node *longlived = bt_make(m, s->type, s->depth);
+    struct bt_node *longlived = bt_grow(job, m, s->type, s->depth);
     GH_SLOT(m, struct bt_node, 0) = longlived;
     bool ok = gh_parallel(job, m, s->threads, bt_thread, s, err);
     s->longlived = bt_check(m, s->depth);
