@@ -41,12 +41,8 @@ static struct gh_heap *
 run_open_heap(struct run *r, struct gh_error *err)
 {
     struct gh_heap *heap = gh_heap_open(&r->plan.config, err);
-    if (heap == NULL) {
-        /* memory refused now or halfway through is the same to a caller: the run failed */
-        if (err->status == GH_EXIT_UNFIT)
-            err->status = GH_EXIT_FAILED;
+    if (heap == NULL)
         return NULL;
-    }
     struct gh_observer pauses = pauses_observer(&r->pauses);
     struct gh_observer trace = gctrace_observer(&r->gctrace, STDERR_FILENO);
     if (!gh_observe(heap, &pauses) || (r->plan.gctrace && !gh_observe(heap, &trace))) {
@@ -209,8 +205,15 @@ run_unix_ns(void)
 static bool
 run_outputs_check(const struct plan *p, struct gh_error *err)
 {
-    return (p->json == NULL || output_check(p->json, err)) &&
-           (p->output == NULL || output_check(p->output, err));
+    if ((p->json != NULL && !output_check(p->json, err)) ||
+        (p->output != NULL && !output_check(p->output, err)))
+        return false;
+    if (p->json != NULL && p->output != NULL && output_is_same(p->json, p->output))
+        return gh_error_set(err, GH_EXIT_USAGE,
+                            "--json %.100s and --output %.100s are the same file; give each "
+                            "its own",
+                            p->json, p->output);
+    return true;
 }
 
 /* The run itself, once the plan stands. */
@@ -224,6 +227,7 @@ run_execute(struct run *r, struct gh_error *err)
     interrupt_install();
     pauses_init(&r->pauses);
     bool ok = run_job(r, err);
+    interrupt_writes();
     if (ok) {
         run_facts(r);
         ok = run_report(r, err);

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Settings that have an effect. */
@@ -66,6 +67,18 @@ godebug_value(const char *list, const char *key, char *out, size_t bytes)
     return found;
 }
 
+/* Whether the setting of `n` characters asks for gctrace at a level above 1. Such settings as
+ * are no number at all are refused elsewhere. */
+static bool
+godebug_wants_more(const char *setting, size_t n)
+{
+    static const char key[] = "gctrace=";
+    const size_t length = sizeof key - 1;
+    return n > length && strncmp(setting, key, length) == 0 &&
+           strspn(setting + length, "0123456789") == n - length &&
+           strtoll(setting + length, NULL, 10) > 1;
+}
+
 void
 godebug_check(const char *list, void (*warn)(void *ctx, const char *line), void *ctx)
 {
@@ -81,6 +94,10 @@ godebug_check(const char *list, void (*warn)(void *ctx, const char *line), void 
         else if (!godebug_is_in(godebug_ours, sizeof godebug_ours / sizeof *godebug_ours, p,
                                 key))
             why = "is a setting that is not known and has no effect";
+        else if (godebug_wants_more(p, n)) {
+            why = "is taken as gctrace=1; there is no other level here";
+            shown = n > 60 ? 60 : (int)n;
+        }
         if (why != NULL && n > 0) {
             snprintf(line, sizeof line, "GODEBUG: '%.*s' %s", shown, p, why);
             warn(ctx, line);

@@ -9,7 +9,7 @@
 const char *godebug_value(const char *list, const char *key, char *out, size_t bytes);
 
 /* One line a setting of `list` that has no effect here, handed to `warn`: a key that is Go's
- * but not supported, or one that nobody knows. */
+ * but not supported, one that nobody knows, or a value that asks for more than is offered. */
 void godebug_check(const char *list, void (*warn)(void *ctx, const char *line), void *ctx);
 
 #endif

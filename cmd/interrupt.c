@@ -20,15 +20,27 @@ interrupt_handle(int sig)
     job_interrupt();
 }
 
-void
-interrupt_install(void)
+static void
+interrupt_handlers(int flags)
 {
-    struct sigaction stop = {.sa_handler = interrupt_handle, .sa_flags = SA_RESTART};
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    struct sigaction stop = {.sa_handler = interrupt_handle, .sa_flags = flags};
     sigemptyset(&stop.sa_mask);
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
+}
+
+void
+interrupt_install(void)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    interrupt_handlers(SA_RESTART);
     sigaction(SIGPIPE, &ignore, NULL);
+}
+
+void
+interrupt_writes(void)
+{
+    interrupt_handlers(0);
 }
 
 int

@@ -7,6 +7,10 @@
 /* Install the handlers, once a process. */
 void interrupt_install(void);
 
+/* From now on a signal also ends a write that waits (for the reader of a pipe, say), with
+ * EINTR: when the job is over, nothing else looks whether one came. */
+void interrupt_writes(void);
+
 /* The signal that came, or 0. */
 int interrupt_signal(void);
 

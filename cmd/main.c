@@ -111,6 +111,7 @@ main(int argc, char **argv)
     static char buffer[1 << 18];
     setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* ulimit -f: the write says so, and its temporary file goes */
 
     const char *name = NULL;
     struct gh_error err = {.text = ""}, flush_err;

@@ -72,6 +72,35 @@ output_is_stdout(const char *path)
     return strcmp(path, "-") == 0;
 }
 
+/* The one name of `path` in the file system, whether or not its last part exists. */
+static bool
+output_name(const char *path, char out[PATH_MAX])
+{
+    if (realpath(path, out) != NULL)
+        return true;
+    char directory[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    const char *name = slash == NULL ? path : slash + 1;
+    int length = slash == NULL ? 0 : (int)(slash + 1 - path);
+    int n = snprintf(directory, sizeof directory, "%.*s", length, path);
+    if (n >= PATH_MAX || realpath(length == 0 ? "." : directory, out) == NULL)
+        return false;
+    size_t used = strlen(out);
+    n = snprintf(out + used, PATH_MAX - used, "/%s", name);
+    return (size_t)n < PATH_MAX - used;
+}
+
+bool
+output_is_same(const char *a, const char *b)
+{
+    char a_name[PATH_MAX], b_name[PATH_MAX];
+    struct stat st;
+    if (output_is_stdout(a) || output_is_stdout(b) || !output_name(a, a_name) ||
+        !output_name(b, b_name) || strcmp(a_name, b_name) != 0)
+        return false;
+    return stat(a_name, &st) != 0 || S_ISREG(st.st_mode);
+}
+
 bool
 output_check(const char *path, struct gh_error *err)
 {

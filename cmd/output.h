@@ -14,6 +14,10 @@
 
 bool output_check(const char *path, struct gh_error *err);
 
+/* Whether two paths name one regular file (of which only the last part may be missing yet), so
+ * that the second write would take the place of the first. */
+bool output_is_same(const char *a, const char *b);
+
 /* `write` returns false, with errno set, if it could not; errors that stdio keeps in the FILE
  * are found here. */
 bool output_write(const char *path, bool (*write)(const void *ctx, FILE *out), const void *ctx,

@@ -12,6 +12,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* What is only needed while a plan is being resolved. */
 struct resolver {
@@ -205,6 +206,39 @@ plan_warn(void *ctx, const char *line)
 }
 
 static bool
+plan_is_knob_env(const char *name, size_t length)
+{
+    for (size_t i = 0; i < plan_knob_count(); i++) {
+        const char *env = plan_knobs[i].env;
+        if (env != NULL && strlen(env) == length && strncmp(env, name, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Variables that look like settings and are none: a misspelt name must not go unnoticed, nor a
+ * limit that Go would keep to. */
+static void
+plan_check_environment(struct plan *p)
+{
+    char line[sizeof p->warnings[0]];
+    for (char **e = environ; *e != NULL; e++) {
+        size_t length = strcspn(*e, "=");
+        if (strncmp(*e, "GOHEAP_", 7) != 0 || plan_is_knob_env(*e, length))
+            continue;
+        snprintf(line, sizeof line,
+                 "%.*s is not a variable that is known and has no effect; 'goheap list "
+                 "options' names them",
+                 length > 60 ? 60 : (int)length, *e);
+        plan_warn(p, line);
+    }
+    const char *limit = plan_env("GOMEMLIMIT");
+    if (limit != NULL && strcmp(limit, "off") != 0)
+        plan_warn(p, "GOMEMLIMIT has no effect: there is no memory limit here yet");
+    godebug_check(getenv("GODEBUG"), plan_warn, p);
+}
+
+static bool
 plan_check(struct plan *p, struct gh_error *err)
 {
     if (p->json != NULL && p->output != NULL && strcmp(p->json, p->output) == 0)
@@ -236,7 +270,7 @@ plan_resolve(struct plan *p, int argc, char **argv, struct gh_error *err)
     for (size_t i = 0; i < plan_knob_count(); i++)
         if (!plan_apply(&r, &plan_knobs[i], err))
             return false;
-    godebug_check(getenv("GODEBUG"), plan_warn, p);
+    plan_check_environment(p);
     return options_parse(p->workload, r.pairs, r.n_pairs, &p->options, err) &&
            plan_check(p, err);
 }

@@ -9,12 +9,24 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { PROGRESS_INTERVAL_MS = 200, LINE_MAX_BYTES = 200 };
 
 static const char progress_erase[] = "\r\033[K";
+
+/* How many characters fit into a line; one less than the terminal has, so that it never wraps.
+ */
+static size_t
+progress_columns(void)
+{
+    struct winsize w;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &w) != 0 || w.ws_col < 2)
+        return LINE_MAX_BYTES;
+    return w.ws_col - 1U;
+}
 
 static void
 progress_put(const char *text, size_t n)
@@ -27,19 +39,20 @@ static void
 progress_draw(struct progress *p)
 {
     struct humane rss, heap;
-    char part[32] = "", line[LINE_MAX_BYTES];
+    char part[32] = "", line[LINE_MAX_BYTES], out[LINE_MAX_BYTES + 8];
     uint64_t done = atomic_load_explicit(&p->done, memory_order_relaxed);
     uint64_t total = atomic_load_explicit(&p->total, memory_order_relaxed);
     struct gh_cycle last = pauses_last(p->pauses);
     double seconds = (double)(os_now_ns() - p->started_ns) / 1e9;
     if (total > 0)
         snprintf(part, sizeof part, " %3.0f%%", 100.0 * (double)done / (double)total);
-    int n = snprintf(line, sizeof line, "%s%.24s%s  %.1f s  gc %" PRIu32 "  live %s  RSS %s",
-                     progress_erase, p->name, part, seconds, last.number,
-                     humane_bytes(&heap, (double)last.heap_marked),
-                     humane_bytes(&rss, (double)process_rss_bytes()));
+    snprintf(line, sizeof line, "%.24s%s  %.1f s  gc %" PRIu32 "  live %s  RSS %s", p->name,
+             part, seconds, last.number, humane_bytes(&heap, (double)last.heap_marked),
+             humane_bytes(&rss, (double)process_rss_bytes()));
+    /* The cursor is left in front: what a dying process says comes in place of the line. */
+    int n = snprintf(out, sizeof out, "\033[K%.*s\r", (int)progress_columns(), line);
     if (n > 0)
-        progress_put(line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
+        progress_put(out, (size_t)n < sizeof out ? (size_t)n : sizeof out - 1);
 }
 
 static void *

@@ -1,7 +1,7 @@
 /* progress.h - one line on a terminal's stderr that shows a run going on: how far the workload
  * is, the last collection, resident memory. Drawn by a thread of its own, which looks at
  * counters five times a second and touches neither the heap nor the mutators. Erased at the
- * end. */
+ * end; a fatal error, which ends the process at once, is written over it. */
 #ifndef GH_CMD_PROGRESS_H
 #define GH_CMD_PROGRESS_H
 

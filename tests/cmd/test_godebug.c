@@ -58,6 +58,10 @@ each_idle_setting_is_reported_once(void **state)
                         "GODEBUG: 'nonsense' is a setting that is not known and has no effect\n"
                         "GODEBUG: 'word' is not of the form key=value and has no effect\n");
     lines[0] = '\0';
+    godebug_check("gctrace=2,gctrace=1,gctrace=0,gctrace=2x", count_line, lines);
+    assert_string_equal(lines, "GODEBUG: 'gctrace=2' is taken as gctrace=1; there is no other "
+                               "level here\n");
+    lines[0] = '\0';
     godebug_check(NULL, count_line, lines);
     assert_string_equal(lines, "");
 }

@@ -150,6 +150,23 @@ a_full_device_is_an_error(void **state)
     assert_true(output_write("/dev/null", write_text, "x", &err));
 }
 
+static void
+one_file_has_many_names(void **state)
+{
+    char other[PATH_MAX + 16], link[PATH_MAX + 16];
+    snprintf(other, sizeof other, "%s/./report", directory);
+    snprintf(link, sizeof link, "%s/link", directory);
+    assert_true(output_is_same(path, other)); /* not there yet */
+    assert_false(output_is_same(path, link));
+    fclose(fopen(path, "w"));
+    assert_int_equal(symlink("report", link), 0);
+    assert_true(output_is_same(path, link));
+    assert_false(output_is_same("-", "-"));
+    assert_false(output_is_same("/dev/null", "/dev/./null"));
+    unlink(link);
+    unlink(path);
+}
+
 int
 main(void)
 {
@@ -160,6 +177,7 @@ main(void)
         cmocka_unit_test(a_symbolic_link_stays_one),
         cmocka_unit_test(impossible_paths_are_found_before),
         cmocka_unit_test(a_full_device_is_an_error),
+        cmocka_unit_test(one_file_has_many_names),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -7,7 +7,7 @@ set -u
 BUILD=${BUILD:-release}
 GOHEAP=${GOHEAP:-$(cd "$(dirname "$0")/../.." && pwd)/build/$BUILD/goheap}
 fails=0 cases=0
-unset GOGC GOMAXPROCS GODEBUG
+unset GOGC GOMAXPROCS GODEBUG GOMEMLIMIT
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 mkdir "$dir/work"
@@ -39,6 +39,9 @@ expect 2 'which workload\?' "$g" run
 expect 2 "no workload 'binary-tree'; did you mean binary-trees" "$g" run binary-tree
 expect 2 "no workload 'zzzzzzzz'; 'goheap list workloads'" "$g" run zzzzzzzz
 expect 2 "--depth: -3 is out of range" "$g" run binary-trees --depth -3
+expect 2 "--depth: 99999999999999999999 is out of range" "$g" run binary-trees \
+    --depth 99999999999999999999
+expect 2 "--n: 99999999999999999999k is out of range" "$g" run mb --n 99999999999999999999k
 expect 2 "--depth: '1x' is not a whole number" "$g" run binary-trees --depth 1x
 expect 2 '--depth' "$g" run binary-trees --depth
 expect 2 "no option --dept[ho]*s; did you mean --depth" "$g" run binary-trees --depths 3
@@ -46,6 +49,8 @@ expect 2 "no option -z" "$g" run null -z
 expect 2 "one workload at a time.*'null' and then 'mb'" "$g" run null mb
 expect 2 '--procs: 0 is out of range \(1 to 1024\)' "$g" run null --procs 0
 expect 2 '--procs: 1025 is out of range' "$g" run null --procs 1025
+expect 2 '--procs: 99999999999999999999 is out of range' "$g" run null \
+    --procs 99999999999999999999
 expect 2 "--procs: 'two' is not a whole number" "$g" run null --procs two
 expect 2 '--threads: 0 is out of range' "$g" run null --threads 0
 expect 2 "--gogc: 'abc' is not a percentage" "$g" run null --gogc abc
@@ -54,6 +59,8 @@ expect 2 '--gogc' "$g" run null --gogc=
 expect 2 "--collector: 'zgc' is not one of stw" "$g" run null --collector zgc
 expect 2 "--verify: '3'" "$g" run null --verify=3
 expect 2 'both name' "$g" run null --json - --output -
+expect 2 'are the same file' "$g" run null --json report --output ./report
+expect 2 'are the same file' "$g" run null --json "$dir/work/report" --output report
 expect 2 'json needs --' "$g" run json
 expect 2 "no list 'size'; did you mean size-classes|no list 'size'" "$g" list size
 expect 2 "no command or workload 'bynary-trees'; did you mean binary-trees" "$g" help bynary-trees
@@ -81,6 +88,8 @@ expect 1 'cannot write /dev/full: No space left' "$g" run null --output /dev/ful
 expect 1 'cannot write standard output: No space left' bash -c '"$0" run null > /dev/full' "$g"
 expect 1 'cannot write standard output: No space left' bash -c '"$0" list > /dev/full' "$g"
 expect 1 'cannot write /dev/full' "$g" run null --output /dev/full --json kept-back.json
+expect 1 'cannot write cut.json: File too large' \
+    bash -c 'ulimit -f 1; "$0" run null --quiet --json cut.json' "$g"
 
 file=$("$g" help json | sed -n 's/^ *--\([a-z]*\) FILE.*/\1/p' | head -n 1)
 mkdir "$dir/adir"
@@ -88,6 +97,9 @@ expect 1 'no-such.json' "$g" run json "--$file" "$dir/no-such.json"
 expect 1 'adir' "$g" run json "--$file" "$dir/adir" --json report.json
 echo '{"a": [1, 2' > "$dir/cut.json"
 expect 1 'cut.json' "$g" run json "--$file" "$dir/cut.json" --json report.json
+
+mkfifo "$dir/fifo"
+expect 1 'fifo is not a regular file' timeout 20 "$g" run json "--$file" "$dir/fifo"
 
 # plug-ins
 expect 2 'plug-in.*missing.so' "$g" run "$dir/missing.so"
@@ -128,6 +140,22 @@ if [ "$BUILD" != asan ] && [ "$BUILD" != tsan ]; then
     done
     [ $refusals -ge 4 ] || fail "memory was refused only $refusals times"
 fi
+
+# settings without effect are said, and the run goes on
+warns() { # what the line says, command...
+    local says=$1
+    shift
+    "$@" > "$dir/out" 2> "$dir/err" < /dev/null || fail "$*: status $?"
+    cases=$((cases + 1))
+    [ "$(wc -l < "$dir/err")" = 1 ] || fail "$*: $(wc -l < "$dir/err") lines: $(cat "$dir/err")"
+    grep -qE -- "^goheap: run: warning: .*$says" "$dir/err" || fail "$*: not said: $says"
+}
+warns "'gctrace=2' is taken as gctrace=1" env GODEBUG=gctrace=2 "$g" run null -n
+warns "'schedtrace' is a setting of Go's that has no effect" env GODEBUG=schedtrace=9 "$g" run null -n
+warns "'nonsense' is a setting that is not known" env GODEBUG=nonsense=1 "$g" run null -n
+warns 'GOMEMLIMIT has no effect' env GOMEMLIMIT=1GiB "$g" run null -n
+warns 'GOHEAP_GOCG is not a variable that is known' env GOHEAP_GOCG=50 "$g" run null -n
+env GOMEMLIMIT=off "$g" run null -n 2>&1 > /dev/null | grep . && fail "GOMEMLIMIT=off: a warning"
 
 # a reader that goes away is no error worth a word
 "$g" list options 2> "$dir/err" | head -n 1 > /dev/null

@@ -73,5 +73,37 @@ if started $pid log; then
     case $status in 130 | 143) ;; *) fail "two signals: status $status" ;; esac
 fi
 
+# in the middle of one big tree: it is not made to the end
+: > log
+[ "${BUILD:-}" = tsan ] && depth=20 || depth=26
+env --default-signal=INT "$GOHEAP" run binary-trees --depth $depth --gctrace --json report.json \
+    > out 2> log &
+pid=$!
+if started $pid log; then
+    before=$SECONDS
+    kill -s INT $pid
+    wait $pid
+    status=$?
+    [ $status = 130 ] || fail "INT in the first tree: status $status"
+    [ $((SECONDS - before)) -le 10 ] || fail "INT in the first tree: $((SECONDS - before)) s"
+    grep -q '"interrupted": true' report.json || fail "INT in the first tree: no report"
+fi
+rm -f report.json out log
+
+# while a report waits for the reader of a pipe
+mkfifo fifo
+env --default-signal=INT "$GOHEAP" run null --n 1k --quiet --json fifo 2> log &
+pid=$!
+sleep 1
+kill -s TERM $pid
+for _ in $(seq 50); do
+    kill -0 $pid 2> /dev/null || break
+    sleep 0.1
+done
+kill -9 $pid 2> /dev/null && fail "TERM while the report waits: it went on waiting"
+wait $pid
+status=$?
+[ $status = 143 ] || fail "TERM while the report waits: status $status: $(cat log)"
+
 echo "$fails failures"
 [ $fails = 0 ]
