@@ -21,10 +21,7 @@ stw_mark(struct gh_heap *heap, struct gh_cycle *c, bool verify)
     struct marker *k = &heap->marker;
     gospace_start_mark_stw(&heap->space);
     marker_begin_stw(k);
-    for (size_t i = 0; i < heap->roots.nranges; i++)
-        for (size_t j = 0; j < heap->roots.ranges[i].n; j++)
-            marker_root(&k->workers[0], &heap->roots.ranges[i].slots[j]);
-    c->globals_scan = roots_bytes_stw(&heap->roots);
+    c->globals_scan = roots_scan_stw(&heap->roots, marker_root, &k->workers[0]);
     for (struct mutator *m = heap->sched.mutators; m != NULL; m = m->next)
         c->stack_scan += stack_scan_stw(m, marker_root, &k->workers[0]);
 

@@ -51,10 +51,15 @@ roots_remove(struct roots *r, void **slots)
 }
 
 uint64_t
-roots_bytes_stw(const struct roots *r)
+roots_scan_stw(struct roots *r, void (*visit)(void *ctx, void **slot), void *ctx)
 {
     uint64_t bytes = 0;
-    for (size_t i = 0; i < r->nranges; i++)
+    lock_acquire(&r->lock);
+    for (size_t i = 0; i < r->nranges; i++) {
+        for (size_t j = 0; j < r->ranges[i].n; j++)
+            visit(ctx, &r->ranges[i].slots[j]);
         bytes += r->ranges[i].n * sizeof(void *);
+    }
+    lock_release(&r->lock);
     return bytes;
 }

@@ -12,8 +12,7 @@ struct root_range {
 
 struct roots {
     struct lock lock; /* ROOTS */
-    /* guarded by lock; read without it while the world is stopped (whoever changes it is a
-     * running mutator) */
+    /* guarded by lock, in a stopped world too: whoever changes it need not be a mutator */
     struct root_range *ranges;
     size_t nranges, cap;
 };
@@ -22,7 +21,7 @@ void roots_init(struct roots *r);
 void roots_finish(struct roots *r);
 void roots_add(struct roots *r, void **slots, size_t n);
 bool roots_remove(struct roots *r, void **slots);
-/* Bytes of all ranges. */
-uint64_t roots_bytes_stw(const struct roots *r);
+/* Call visit(ctx, slot) for each slot. Returns their bytes. */
+uint64_t roots_scan_stw(struct roots *r, void (*visit)(void *ctx, void **slot), void *ctx);
 
 #endif

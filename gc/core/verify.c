@@ -123,9 +123,7 @@ verify_marks_stw(struct gh_heap *heap)
 {
     struct verify_set s = {.heap = heap};
     verify_set_grow(&s);
-    for (size_t i = 0; i < heap->roots.nranges; i++)
-        for (size_t j = 0; j < heap->roots.ranges[i].n; j++)
-            verify_visit(&s, &heap->roots.ranges[i].slots[j]);
+    roots_scan_stw(&heap->roots, verify_visit, &s);
     for (struct mutator *m = heap->sched.mutators; m != NULL; m = m->next)
         stack_scan_stw(m, verify_visit, &s);
     for (size_t i = 0; i < s.n; i++)

@@ -4,7 +4,9 @@
 
 #include <stdio.h>
 
-static const int64_t STOP_LIMIT_NS = INT64_C(10) * 1000 * 1000 * 1000;
+/* A second at a time, so that one in which the process itself was suspended counts once. */
+static const int64_t STOP_WAIT_NS = INT64_C(1000) * 1000 * 1000;
+enum { STOP_WAITS = 10 };
 
 bool
 sched_open(struct sched *s, struct gh_heap *heap, struct gospace *space, struct pages *pages)
@@ -96,9 +98,9 @@ world_stop(struct sched *s, struct mutator *self)
     atomic_store_explicit(&s->stop_wanted, true, memory_order_relaxed);
     for (struct mutator *m = s->mutators; m != NULL; m = m->next)
         world_set_guard(m, UINTPTR_MAX);
-    int64_t deadline = begin + STOP_LIMIT_NS;
-    while (s->running > 0)
-        if (!cond_wait_until(&s->everybody_stopped, &s->lock, deadline) && s->running > 0)
+    for (int late = 0; s->running > 0;)
+        if (!cond_wait_until(&s->everybody_stopped, &s->lock, os_now_ns() + STOP_WAIT_NS) &&
+            s->running > 0 && ++late == STOP_WAITS)
             world_report_stuck_locked(s);
     lock_release(&s->lock);
     return os_now_ns() - begin;
