@@ -80,12 +80,15 @@ help_workload_options(FILE *out, const struct gh_workload *w)
 {
     struct cli_option rows[OPTIONS_MAX];
     const struct cli_option *list[OPTIONS_MAX];
-    char values[OPTIONS_MAX][120];
+    char values[OPTIONS_MAX][120], required[OPTIONS_MAX][200];
     size_t n = 0;
     for (const struct gh_option *o = w->options; o != NULL && o->name != NULL; o++, n++) {
         help_value(o, values[n], sizeof values[n]);
-        rows[n] = (struct cli_option){
-            .flag = o->name, .arg = values[n], .fallback = o->value, .help = o->help};
+        snprintf(required[n], sizeof required[n], "%s (required)", o->help);
+        rows[n] = (struct cli_option){.flag = o->name,
+                                      .arg = values[n],
+                                      .fallback = o->value,
+                                      .help = o->value == NULL ? required[n] : o->help};
         list[n] = &rows[n];
     }
     fprintf(out, n > 0 ? "\nIts own options:\n" : "\nIt has no options of its own.\n");
@@ -94,10 +97,10 @@ help_workload_options(FILE *out, const struct gh_workload *w)
 
 /* A line that works: the options that must be given with a stand-in. */
 static void
-help_workload_example(FILE *out, const struct gh_workload *w)
+help_workload_example(FILE *out, const struct gh_workload *w, const char *word)
 {
     const struct gh_option *first = NULL;
-    fprintf(out, "\nExample:\n  goheap run %s", w->name);
+    fprintf(out, "\nExample:\n  goheap run %s", word);
     for (const struct gh_option *o = w->options; o != NULL && o->name != NULL; o++) {
         if (first == NULL && o->value != NULL)
             first = o;
@@ -110,15 +113,15 @@ help_workload_example(FILE *out, const struct gh_workload *w)
 }
 
 void
-help_workload(FILE *out, const struct gh_workload *w)
+help_workload(FILE *out, const struct gh_workload *w, const char *word)
 {
-    fprintf(out, "usage: goheap run %s [options]\n\n", w->name);
+    fprintf(out, "usage: goheap run %s [options]\n\n", word);
     cli_wrap(out, w->about != NULL ? w->about : w->help, 0, 0);
     if (w->max_threads > 1)
         fprintf(out, "\nTakes --threads 1 to %d.\n", w->max_threads);
     help_workload_options(out, w);
     fprintf(out, "\nThe options of every workload: goheap help run\n");
-    help_workload_example(out, w);
+    help_workload_example(out, w, word);
 }
 
 static int
@@ -163,6 +166,6 @@ command_help(int argc, char **argv, struct gh_error *err)
         plugin_is_path(word) ? plugin_load(word, err) : registry_find(word);
     if (w == NULL)
         return plugin_is_path(word) ? (int)err->status : help_unknown(word, err);
-    help_workload(stdout, w);
+    help_workload(stdout, w, word);
     return GH_EXIT_OK;
 }

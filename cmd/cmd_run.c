@@ -188,7 +188,7 @@ static int
 run_help(const struct plan *p)
 {
     if (p->workload != NULL)
-        help_workload(stdout, p->workload);
+        help_workload(stdout, p->workload, p->workload_word);
     else
         help_command(stdout, command_find("run"));
     return GH_EXIT_OK;

@@ -29,6 +29,6 @@ int command_version(int argc, char **argv, struct gh_error *err);
 /* Help texts, on standard output. */
 void help_overview(FILE *out);
 void help_command(FILE *out, const struct command *c);
-void help_workload(FILE *out, const struct gh_workload *w);
+void help_workload(FILE *out, const struct gh_workload *w, const char *word);
 
 #endif

@@ -48,6 +48,9 @@ done
 "$GOHEAP" run list.so --rounds 1 > out 2> err || fail "run list.so: $(cat err)"
 "$TMP/stage/usr/bin/goheap" run ./list.so --rounds 1 > out 2> err || fail "installed: $(cat err)"
 
+"$GOHEAP" help ./list.so | grep -q '^  goheap run \./list\.so ' ||
+    fail "help ./list.so shows no line that runs it"
+
 # --- what must be refused ---
 
 refused() { # pattern, arguments of run...
