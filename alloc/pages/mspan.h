@@ -10,8 +10,8 @@
  *
  * Note [inline marks]. Spans of 16..512-byte classes (always one page) keep the mark bits
  * of the running cycle in their own last 128 bytes, so that marking needs no span record:
- *     page + 8064  scans[63]   objects already scanned in this cycle (span marking)
- *     page + 8127  owner       0 nobody, 1 one mark, 2 many
+ *     page + 8064  scans[63]   objects already claimed for scanning in this cycle
+ *     page + 8127  owner       1 while the page is queued for scanning, else 0
  *     page + 8128  marks[63]   one cache line with ...
  *     page + 8191  span class  (also in the arena's inline_class, which marking reads)
  * Spans with references keep 128 bytes of pointer bitmap just below (page + 7936): bit i =

@@ -82,13 +82,13 @@ struct pages_local {
 
 /* Memory of the heap, in bytes. All together = heap_sys + stacks_sys (see pages_stats). */
 struct pages_stats {
-    uint64_t inuse;    /* spans of objects: HeapInuse */
-    uint64_t stacks;   /* spans of stacks: StackInuse */
-    uint64_t gc_work;  /* spans of work buffers: to be added to gc_sys for GCSys */
-    uint64_t free;     /* pages in no span, backed by memory or not */
-    uint64_t released; /* of `free`: not backed by memory (HeapReleased) */
-    uint64_t mapped;   /* inuse + stacks + gc_work + free */
-    uint64_t mspan_inuse, mspan_sys, other_sys, gc_sys; /* *_sys as the account has them */
+    uint64_t inuse;       /* spans of objects: HeapInuse */
+    uint64_t stacks;      /* spans of stacks: StackInuse */
+    uint64_t gc_work;     /* spans of work buffers: to be added to gc_sys for GCSys */
+    uint64_t free;        /* pages in no span, backed by memory or not */
+    uint64_t released;    /* of `free`: not backed by memory (HeapReleased) */
+    uint64_t mapped;      /* inuse + stacks + gc_work + free */
+    uint64_t mspan_inuse; /* span records that are or may soon be spans */
 };
 
 struct arena_hint {

@@ -83,7 +83,6 @@ spans_settle_locked(struct pages *p, struct pages_local *l)
 void
 pages_read_stats(struct pages *p, struct pages_stats *out)
 {
-    const struct os_account *a = p->account;
     lock_acquire(&p->lock);
     out->inuse = spans_used_locked(p, SPAN_OBJECTS);
     out->stacks = spans_used_locked(p, SPAN_STACK);
@@ -94,9 +93,6 @@ pages_read_stats(struct pages *p, struct pages_stats *out)
     out->released = atomic_load_explicit(&p->released, memory_order_relaxed);
     out->mspan_inuse = (uint64_t)(p->nall - p->nspare) * p->span_records.size;
     lock_release(&p->lock);
-    out->mspan_sys = atomic_load_explicit(&a->sys[OS_MSPAN], memory_order_relaxed);
-    out->other_sys = atomic_load_explicit(&a->sys[OS_OTHER], memory_order_relaxed);
-    out->gc_sys = atomic_load_explicit(&a->sys[OS_GC], memory_order_relaxed);
 }
 
 /* --- records --- */

@@ -102,13 +102,23 @@ flush_all(struct fixture *f)
         gospace_flush(&f->space, &f->caches[i]);
 }
 
+/* One thread only. */
+static inline void
+set_mark(const struct mspan *s, uint32_t index)
+{
+    if (s->inline_marks)
+        *markbits_inline_byte(s->base, index) |= (uint8_t)(1u << index % 8);
+    else
+        s->mark_bits[index / 64] |= UINT64_C(1) << index % 64;
+}
+
 static inline void
 mark_object(struct fixture *f, uintptr_t p)
 {
     struct object_ref o;
     if (!gospace_find_object(&f->space, p, &o))
         abort();
-    markbits_set(o.span, o.index);
+    set_mark(o.span, o.index);
     markbits_note_page(pages_arena_of(&f->pages, o.span->base), o.span->base);
 }
 

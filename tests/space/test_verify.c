@@ -73,7 +73,7 @@ static void
 mark_beyond_end(struct fixture *f, struct mspan *s)
 {
     (void)f;
-    markbits_set(s, s->nelems);
+    set_mark(s, s->nelems);
 }
 
 static void
@@ -110,7 +110,7 @@ zombie(struct fixture *f, struct mspan *s)
     (void)f;
     for (uint32_t i = 0; i < s->nelems; i++)
         if (gospace_is_free(s, i)) {
-            markbits_set(s, i);
+            set_mark(s, i);
             return;
         }
 }
@@ -122,7 +122,7 @@ more_marks_than_allocations(struct fixture *f, struct mspan *s)
     (void)f;
     for (uint32_t i = 0; i < s->nelems; i++)
         if (!gospace_is_free(s, i))
-            markbits_set(s, i);
+            set_mark(s, i);
     s->alloc_count--;
 }
 

@@ -23,7 +23,7 @@ struct alloc_counts {
     _Atomic(uint64_t) large_allocs, large_alloc_bytes;
     _Atomic(uint64_t) large_frees, large_free_bytes;
     _Atomic(uint64_t) tiny_allocs; /* objects packed into tiny blocks */
-    _Atomic(uint64_t) swept_spans, swept_pages;
+    _Atomic(uint64_t) swept_spans;
 };
 
 /* What one mutator caches (Go: mcache). Owner: its mutator; the collector when stopped.

@@ -5,14 +5,16 @@
  * mark is a bit in the page's last cache line. The span record is read for the others only.
  *
  *     unsigned sc = markbits_inline_class(arena, addr);
- *     if (sc != 0)  { i = markbits_inline_index(addr, sc);  markbits_set_inline(addr, i); }
- *     else          { s = pages_span_of(p, addr); i = mspan_index_of(s, addr);
- *                     markbits_set_span(s, i); }
- *     markbits_note_page(arena, first page of the span);
+ *     if (sc != 0)  the bit i = markbits_inline_index(addr, sc) of the page's marks, in
+ *                   markbits_inline_byte(addr, i)
+ *     else          s = pages_span_of(p, addr), bit mspan_index_of(s, addr) of s->mark_bits
+ *     markbits_note_page(arena, first page of the span), if it may be the span's first mark
  *
- * Every access is relaxed: a bit carries no data. That an object is scanned once follows from
- * the read-modify-write itself; its contents are ordered by the stopped world, or by whatever
- * hands it from marker to marker; and the sweep reads the bits after the world was stopped.
+ * How inline marks are set is the marker's business, who has more to order by them (gc/core,
+ * Note [page ownership]). Accesses here are relaxed: a bit carries no data. That an object is
+ * scanned once follows from the read-modify-write itself; its contents are ordered by the
+ * stopped world, or by whatever hands it from marker to marker; and the sweep reads the bits
+ * after the world was stopped.
  *
  * Contexts: while marking, any marker. Addresses must lie in a slot of a live span. */
 #ifndef GH_ALLOC_SPACES_GO_MARKBITS_H
@@ -22,15 +24,6 @@
 
 /* Set a bit; true if the caller did it, false if it was set before. Reading first spares the
  * cache line a write for the many objects that several references lead to. */
-GH_INLINE bool
-markbits_set_bit8(uint8_t *byte, unsigned bit)
-{
-    uint8_t m = (uint8_t)(1u << bit);
-    if (__atomic_load_n(byte, __ATOMIC_RELAXED) & m)
-        return false;
-    return (__atomic_fetch_or(byte, m, __ATOMIC_RELAXED) & m) == 0;
-}
-
 GH_INLINE bool
 markbits_set_bit64(uint64_t *word, unsigned bit)
 {
@@ -61,27 +54,7 @@ markbits_inline_byte(uintptr_t addr, uint32_t index)
     return (uint8_t *)(addr - addr % GH_PAGE + INLINE_MARKS_OFF + index / 8);
 }
 
-/* Mark slot `index` of the inline page of `addr`; true if it was not marked before. */
-GH_INLINE bool
-markbits_set_inline(uintptr_t addr, uint32_t index)
-{
-    return markbits_set_bit8(markbits_inline_byte(addr, index), index % 8);
-}
-
-/* The same in a span without inline marks. */
-GH_INLINE bool
-markbits_set_span(struct mspan *s, uint32_t index)
-{
-    return markbits_set_bit64(&s->mark_bits[index / 64], index % 64);
-}
-
-/* Either kind of span; for callers that hold the record anyway. */
-GH_INLINE bool
-markbits_set(struct mspan *s, uint32_t index)
-{
-    return s->inline_marks ? markbits_set_inline(s->base, index) : markbits_set_span(s, index);
-}
-
+/* Whether slot `index` is marked, in either kind of span. */
 GH_INLINE bool
 markbits_is_set(const struct mspan *s, uint32_t index)
 {
