@@ -25,7 +25,7 @@ KIND_release := -O2
 KIND_debug   := -O1 -DGH_DEBUG=1
 KIND_torture := -O1 -DGH_DEBUG=1 -DGH_TORTURE=1
 KIND_asan    := -O1 -DGH_DEBUG=1 -fsanitize=address
-KIND_ubsan   := -O1 -DGH_DEBUG=1 -fsanitize=undefined -fno-sanitize-recover=all
+KIND_ubsan   := -O1 -DGH_DEBUG=1 -DGH_UBSAN=1 -fsanitize=undefined -fno-sanitize-recover=all
 KIND_tsan    := -O1 -DGH_DEBUG=1 -fsanitize=thread
 
 FLAGS := -std=gnu17 -D_GNU_SOURCE -I. -I$(B)/gen -g -fno-strict-aliasing \

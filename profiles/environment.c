@@ -16,6 +16,8 @@
 #define BUILD_SANITIZER "+asan"
 #elif GH_TSAN
 #define BUILD_SANITIZER "+tsan"
+#elif defined(GH_UBSAN) /* the Makefile's: gcc does not tell */
+#define BUILD_SANITIZER "+ubsan"
 #else
 #define BUILD_SANITIZER ""
 #endif
