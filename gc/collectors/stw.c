@@ -12,6 +12,8 @@ stw_sweep_termination(struct gh_heap *heap)
 {
     gospace_finish_sweep(&heap->space);
     heap_flush_mutators_stw(heap); /* heapLive starts anew at the end of the cycle */
+    /* relaxed: the world is stopped */
+    atomic_store_explicit(&heap->pages.gc_running, true, memory_order_relaxed);
 }
 
 /* Phase 2, stopped: everything reachable is marked. */
@@ -44,6 +46,7 @@ stw_mark_termination(struct gh_heap *heap, struct gh_cycle *c, bool verify)
 {
     c->heap_at_end = pacer_live(&heap->pacer);
     gospace_start_sweep_stw(&heap->space);
+    atomic_store_explicit(&heap->pages.gc_running, false, memory_order_relaxed);
     stackmem_release_unused(&heap->pages);
     if (verify) {
         gospace_finish_sweep(&heap->space);

@@ -116,20 +116,10 @@ background_start(struct gh_heap *heap)
 {
     struct background *b = &heap->background;
     lock_acquire(&b->lock);
-    if (!b->started && !b->closing && heap->config.background) {
-        if (pthread_create(&b->sweeper, NULL, background_sweeper, heap) == 0) {
-            if (pthread_create(&b->scavenger, NULL, background_scavenger, heap) == 0) {
-                b->started = true;
-            } else {
-                b->closing = true; /* one alone is of no use: end it */
-                cond_broadcast(&b->wake);
-                lock_release(&b->lock);
-                pthread_join(b->sweeper, NULL);
-                lock_acquire(&b->lock);
-            }
-        } else {
-            b->closing = true; /* do not try again at each collection */
-        }
+    if (!b->started && heap->config.background) {
+        b->started = true;
+        b->has_sweeper = pthread_create(&b->sweeper, NULL, background_sweeper, heap) == 0;
+        b->has_scavenger = pthread_create(&b->scavenger, NULL, background_scavenger, heap) == 0;
     }
     lock_release(&b->lock);
 }
@@ -141,10 +131,10 @@ background_close(struct background *b)
     b->closing = true;
     cond_broadcast(&b->wake);
     lock_release(&b->lock);
-    if (b->started) {
+    if (b->has_sweeper)
         pthread_join(b->sweeper, NULL);
+    if (b->has_scavenger)
         pthread_join(b->scavenger, NULL);
-    }
     cond_finish(&b->wake);
     lock_finish(&b->lock);
 }

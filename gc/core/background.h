@@ -15,7 +15,7 @@ struct background {
     struct lock lock; /* WORKERS */
     struct cond wake;
     /* guarded by lock */
-    bool started, closing;
+    bool started, has_sweeper, has_scavenger, closing;
     uint64_t sweep_round, scavenge_round; /* grow when there is something to do */
     /* immutable once started */
     int64_t force_period_ns; /* longest time between two collections */
@@ -28,7 +28,7 @@ struct background {
 
 void background_init(struct background *b);
 /* Start the threads, if not yet done: on the first collection, so that short runs never pay for
- * them. A machine that refuses threads is served by sweeping on allocation alone. */
+ * them. One that the machine refuses is done without: mutators sweep as they allocate. */
 void background_start(struct gh_heap *heap);
 void background_close(struct background *b);
 /* A collection has ended: there are spans to sweep, perhaps memory to give back. */

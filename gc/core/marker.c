@@ -21,7 +21,11 @@ marker_open(struct marker *k, struct pages *pages, struct gospace *space, int pr
         k->workers[i].marker = k;
         k->workers[i].pages = pages;
     }
-    workbuf_pool_init(&k->bufs, pages);
+    if (!workbuf_pool_init(&k->bufs, pages)) {
+        workbuf_pool_finish(&k->bufs);
+        free(k->workers);
+        return false;
+    }
     lock_init(&k->lock, LOCK_RANK_WORKERS);
     cond_init(&k->wake);
     /* relaxed: nobody else is there yet */

@@ -51,13 +51,6 @@ workbuf_pop(struct workbuf_stack *s)
     }
 }
 
-void
-workbuf_pool_init(struct workbuf_pool *p, struct pages *pages)
-{
-    *p = (struct workbuf_pool){.pages = pages};
-    lock_init(&p->lock, LOCK_RANK_WORKBUF);
-}
-
 static void
 workbuf_free_span(struct workbuf_pool *p)
 {
@@ -104,21 +97,41 @@ workbuf_pool_trim(struct workbuf_pool *p)
         workbuf_add_span(p, s);
 }
 
+/* More empty buffers. False if the OS refuses. */
+static bool
+workbuf_grow(struct workbuf_pool *p)
+{
+    struct mspan *s = pages_alloc(p->pages, NULL, WORKBUF_SPAN_PAGES, SPAN_WORK);
+    if (s == NULL)
+        return false;
+    lock_acquire(&p->lock);
+    s->next = p->spans;
+    p->spans = s;
+    p->nspans++;
+    lock_release(&p->lock);
+    workbuf_add_span(p, s);
+    return true;
+}
+
+bool
+workbuf_pool_init(struct workbuf_pool *p, struct pages *pages)
+{
+    *p = (struct workbuf_pool){.pages = pages};
+    lock_init(&p->lock, LOCK_RANK_WORKBUF);
+    return workbuf_grow(p);
+}
+
 struct workbuf *
 workbuf_get_empty(struct workbuf_pool *p)
 {
     struct workbuf *b;
-    while ((b = workbuf_pop(&p->empty)) == NULL) {
-        struct mspan *s = pages_alloc(p->pages, NULL, WORKBUF_SPAN_PAGES, SPAN_WORK);
-        CHECK(s != NULL, "out of memory: cannot allocate a %d-byte work buffer span",
-              WORKBUF_SPAN_PAGES * GH_PAGE);
-        lock_acquire(&p->lock);
-        s->next = p->spans;
-        p->spans = s;
-        p->nspans++;
-        lock_release(&p->lock);
-        workbuf_add_span(p, s);
-    }
+    while ((b = workbuf_pop(&p->empty)) == NULL)
+        CHECK(workbuf_grow(p),
+              "out of memory: cannot allocate a %d-byte work buffer span to collect with (%zu "
+              "in use)",
+              WORKBUF_SPAN_PAGES * GH_PAGE,
+              /* relaxed: for the message */
+              (size_t)atomic_load_explicit(&p->pages->account->ready, memory_order_relaxed));
     ASSERT(b->n == 0, "workbuf_get_empty: buffer holds %zu objects", b->n);
     /* relaxed: read only when nobody marks */
     atomic_fetch_add_explicit(&p->held, 1, memory_order_relaxed);

@@ -12,7 +12,7 @@
 
 enum {
     WORKBUF_BYTES = GH_TORTURE ? 64 : 2048,
-    WORKBUF_OBJECTS = (WORKBUF_BYTES - 24) / 8, /* 253 */
+    WORKBUF_OBJECTS = (WORKBUF_BYTES - 16) / 8, /* 254 */
     WORKBUF_SPAN_PAGES = 4,
     WORKBUF_SPANS_KEPT = 8,
     WORKBUF_ADDR_SHIFT = GH_TORTURE ? 6 : 11, /* buffers are aligned to their size */
@@ -22,7 +22,6 @@ enum {
 struct workbuf {
     _Atomic(uint64_t) next; /* packed, see above; relaxed: the head's order covers it */
     size_t n;               /* owner: how many of obj are filled */
-    void *unused;
     uintptr_t obj[WORKBUF_OBJECTS];
 };
 
@@ -39,7 +38,9 @@ struct workbuf_pool {
     _Atomic(uint32_t) held; /* buffers neither full nor empty: conservation check */
 };
 
-void workbuf_pool_init(struct workbuf_pool *p, struct pages *pages);
+/* With a first span of buffers, so that a small heap can be collected when the OS gives nothing
+ * more. False if it does not even give that. */
+bool workbuf_pool_init(struct workbuf_pool *p, struct pages *pages);
 void workbuf_pool_finish(struct workbuf_pool *p);
 /* After a cycle: check that every buffer is back and empty, keep a few spans, free the rest.
  * Only when nobody marks. */

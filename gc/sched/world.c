@@ -8,7 +8,7 @@
 static const int64_t STOP_WAIT_NS = INT64_C(1000) * 1000 * 1000;
 enum { STOP_WAITS = 10 };
 
-bool
+void
 sched_open(struct sched *s, struct gh_heap *heap, struct gospace *space, struct pages *pages)
 {
     *s = (struct sched){.heap = heap, .space = space, .pages = pages};
@@ -16,7 +16,6 @@ sched_open(struct sched *s, struct gh_heap *heap, struct gospace *space, struct 
     cond_init(&s->everybody_stopped);
     cond_init(&s->world_started);
     fixalloc_init(&s->records, pages->account, sizeof(struct mutator), OS_MCACHE);
-    return true;
 }
 
 void

@@ -35,7 +35,7 @@ struct sched {
     _Atomic(bool) stop_wanted;
 };
 
-bool sched_open(struct sched *s, struct gh_heap *heap, struct gospace *space,
+void sched_open(struct sched *s, struct gh_heap *heap, struct gospace *space,
                 struct pages *pages);
 void sched_close(struct sched *s);
 

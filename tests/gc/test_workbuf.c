@@ -26,7 +26,7 @@ fixture_open(void)
     os_account_init(&f.account, false);
     persistent_init(&f.persistent, &f.account);
     assert_true(pages_open(&f.pages, &f.account, &f.persistent, &err));
-    workbuf_pool_init(&f.pool, &f.pages);
+    assert_true(workbuf_pool_init(&f.pool, &f.pages));
     return &f;
 }
 

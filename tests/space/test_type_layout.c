@@ -3,6 +3,7 @@
 
 #include "tests/base/death.h"
 
+static const uint64_t none[1] = {0};
 static const uint64_t ones[64] = {[0 ... 63] = UINT64_MAX};
 static const uint64_t one[64] = {1};
 
@@ -82,6 +83,7 @@ contradictory_descriptions_are_refused(void **state)
         {.size = 12, .ptr_bytes = 8, .ptr_mask = one},
         {.size = 16, .ptr_bytes = 4, .ptr_mask = one},
         {.size = 16, .ptr_bytes = 8},
+        {.size = 8, .ptr_bytes = 8, .ptr_mask = none},
         {.size = 4096, .ptr_bytes = 520, .ptr_mask = ones},
     };
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

@@ -26,6 +26,11 @@ check_description(const struct gh_type *t)
     CHECK(beyond == 0,
           "gospace_derive_type: type %s: references beyond ptr_bytes %zu in its mask", name,
           t->ptr_bytes);
+    uint64_t any = 0;
+    for (size_t i = 0; i < (words + 63) / 64; i++)
+        any |= t->ptr_mask[i];
+    CHECK(any != 0, "gospace_derive_type: type %s: ptr_bytes %zu, but no reference in its mask",
+          name, t->ptr_bytes);
 }
 
 static enum gh_layout
