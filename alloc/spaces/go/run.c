@@ -168,6 +168,10 @@ clear_ahead(const struct mspan *s, struct gh_run *r)
     if (r->end - from > piece)
         r->limit = from + piece;
     clear(from, r->limit - from);
+    /* and have the lines of the piece after it fetched for writing meanwhile */
+    uintptr_t soon = r->end - r->limit > piece ? r->limit + piece : r->end;
+    for (uintptr_t a = r->limit; a < soon; a += GH_CACHELINE)
+        __builtin_prefetch((void *)a, 1);
 }
 
 GH_INLINE void
