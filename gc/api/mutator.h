@@ -123,7 +123,7 @@ gh_frame_scope_end(struct gh_frame_scope *s)
 /* --- allocation --- */
 
 GH_API GH_NOINLINE void *gh_new_slow(struct gh_mutator *m, const struct gh_type *t);
-GH_API GH_NOINLINE void *gh_new_dress(struct gh_run *r, uintptr_t p, const struct gh_type *t);
+GH_API GH_NOINLINE void *gh_new_dress(uintptr_t p, const struct gh_type *t);
 GH_API GH_NOINLINE void *gh_new_tiny_slow(struct gh_mutator *m, size_t bytes);
 GH_API void *gh_new_bytes_slow(struct gh_mutator *m, size_t bytes);
 
@@ -141,7 +141,7 @@ gh_new(struct gh_mutator *m, const struct gh_type *t)
         return gh_new_slow(m, t);
     r->next = end;
     if (GH_UNLIKELY(r->mask != t->run_mask))
-        return gh_new_dress(r, p, t);
+        return gh_new_dress(p, t);
     return (void *)p;
 }
 

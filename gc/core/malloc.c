@@ -90,9 +90,8 @@ malloc_slot(struct mutator *m, unsigned span_class, size_t slot_bytes, uint64_t 
 }
 
 void *
-gh_new_dress(struct gh_run *r, uintptr_t p, const struct gh_type *t)
+gh_new_dress(uintptr_t p, const struct gh_type *t)
 {
-    (void)r;
     if (t->layout == GH_LAYOUT_HEADER) {
         *(const struct gh_type **)p = t;
         return (void *)(p + GH_HEADER);
@@ -119,7 +118,7 @@ gh_new_slow(struct gh_mutator *pub, const struct gh_type *t)
     struct gh_run *r = &pub->runs[t->span_class];
     uint64_t mask = t->layout == GH_LAYOUT_BITS ? t->run_mask : 0;
     uintptr_t p = malloc_slot(m, t->span_class, t->slot_bytes, mask);
-    return r->mask != t->run_mask ? gh_new_dress(r, p, t) : (void *)p;
+    return r->mask != t->run_mask ? gh_new_dress(p, t) : (void *)p;
 }
 
 /* A new block; of it and the old one, the one with more room left is kept. */
