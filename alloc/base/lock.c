@@ -3,7 +3,7 @@
  * Debug builds keep a stack of the locks each thread holds and throw when one is taken whose
  * rank is not above that of every lock held: two threads that take locks in rising order only
  * cannot wait for each other in a circle. Go's counterpart: lockrank.go, the staticlockranking
- * build. Contexts: any thread; not signal handlers. Does not order lock_try, which cannot wait.
+ * build. Contexts: any thread; not signal handlers.
  */
 #include "alloc/base/lock.h"
 
@@ -83,18 +83,6 @@ lock_acquire(struct lock *l)
     CHECK(e == 0, "lock_acquire: %s: error %d", lock_rank_names[l->rank], e);
     if (GH_DEBUG)
         lock_note_acquired(l);
-}
-
-bool
-lock_try(struct lock *l)
-{
-    int e = pthread_mutex_trylock(&l->mutex);
-    if (e == EBUSY)
-        return false;
-    CHECK(e == 0, "lock_try: %s: error %d", lock_rank_names[l->rank], e);
-    if (GH_DEBUG)
-        lock_note_acquired(l);
-    return true;
 }
 
 void

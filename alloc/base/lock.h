@@ -27,7 +27,6 @@ struct lock {
 void lock_init(struct lock *l, enum lock_rank rank);
 void lock_finish(struct lock *l);
 void lock_acquire(struct lock *l);
-bool lock_try(struct lock *l);
 void lock_release(struct lock *l);
 /* Debug builds: whether this thread holds `l`; true in release builds. For ASSERT only. */
 bool lock_is_held(const struct lock *l);

@@ -37,37 +37,6 @@ lock_excludes(void **state)
     lock_finish(&shared.lock);
 }
 
-static void *
-try_from_elsewhere(void *lock)
-{
-    bool got = lock_try(lock);
-    if (got)
-        lock_release(lock);
-    return got ? lock : NULL;
-}
-
-static void
-lock_try_fails_while_another_holds_it(void **state)
-{
-    struct lock l;
-    pthread_t t;
-    void *got;
-
-    lock_init(&l, LOCK_RANK_LEAF);
-    lock_acquire(&l);
-    assert_true(lock_is_held(&l));
-    pthread_create(&t, NULL, try_from_elsewhere, &l);
-    pthread_join(t, &got);
-    assert_null(got);
-    lock_release(&l);
-    pthread_create(&t, NULL, try_from_elsewhere, &l);
-    pthread_join(t, &got);
-    assert_ptr_equal(got, &l);
-    if (GH_DEBUG)
-        assert_false(lock_is_held(&l));
-    lock_finish(&l);
-}
-
 static void
 locks_are_released_in_any_order(void **state)
 {
@@ -208,7 +177,6 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lock_excludes),
-        cmocka_unit_test(lock_try_fails_while_another_holds_it),
         cmocka_unit_test(locks_are_released_in_any_order),
         cmocka_unit_test(debug_builds_catch_a_falling_rank),
         cmocka_unit_test(cond_wait_until_times_out),
