@@ -11,16 +11,32 @@
 
 GH_EXTERN_C_BEGIN
 
+#define GH_MEMORY_LIMIT_OFF ((uint64_t)INT64_MAX)
+
 enum { GH_GOGC_OFF = -1, GH_PROCS_MAX = 1024, GH_OBSERVERS_MAX = 8 };
+
+/* What GODEBUG asks for; see `goheap help godebug`. */
+struct gh_debug {
+    int gcstoptheworld; /* 1: mark in a stopped world; 2: sweep in it as well */
+    bool gccheckmark;   /* mark a second time, stopped, and compare */
+    bool clobberfree;   /* fill what a sweep frees with 0xdeadbeef */
+    bool sbrk;          /* bump allocation from the OS, nothing is ever freed */
+    bool harddecommit;  /* memory given back cannot be touched until it is used again */
+    bool disablethp;    /* no transparent huge pages for the heap */
+    bool invalidptr;    /* default true: a bad pointer in the heap is fatal */
+};
 
 struct gh_config {
     int gogc;              /* percent, >= 0, or GH_GOGC_OFF; default 100 */
     int procs;             /* GOMAXPROCS: 1..GH_PROCS_MAX; 0 = what the machine offers */
-    const char *collector; /* "stw"; NULL = default */
+    uint64_t memory_limit; /* GOMEMLIMIT in bytes; default GH_MEMORY_LIMIT_OFF */
+    const char *collector; /* one of gh_collectors(); NULL = default */
+    const char *marker;    /* one of gh_markers(); NULL = default */
     bool verify;           /* walk and check the whole heap after every collection */
     bool madv_free;        /* release memory by MADV_FREE instead of MADV_DONTNEED */
     bool shrink_stacks;    /* default true; GODEBUG=gcshrinkstackoff=1 clears it */
     bool background;       /* default true: background sweeper, scavenger, 2-minute trigger */
+    struct gh_debug debug;
 };
 
 GH_API void gh_config_init(struct gh_config *c);
@@ -32,6 +48,10 @@ GH_API void gh_heap_close(struct gh_heap *heap);
 
 /* The names of the collectors, NULL-terminated. */
 GH_API const char *const *gh_collectors(void);
+
+/* The ways to mark: "spans" (the page of a small object is queued, and its objects are scanned
+ * together) and "objects" (each for itself). NULL-terminated. */
+GH_API const char *const *gh_markers(void);
 
 /* Add an observer before the first mutator attaches; false if there are too many. */
 GH_API bool gh_observe(struct gh_heap *heap, const struct gh_observer *o);
@@ -57,6 +77,9 @@ GH_API void gh_gc(struct gh_mutator *m);
 /* debug.SetGCPercent: returns the old value; negative turns collection off. Safepoint. */
 GH_API int gh_set_gogc(struct gh_mutator *m, int percent);
 GH_API int gh_gogc(const struct gh_heap *heap);
+/* debug.SetMemoryLimit: returns the old value, in bytes. Safepoint. */
+GH_API uint64_t gh_set_memory_limit(struct gh_mutator *m, uint64_t bytes);
+GH_API uint64_t gh_memory_limit(const struct gh_heap *heap);
 GH_API int gh_procs(const struct gh_heap *heap);
 /* debug.FreeOSMemory: collect, then return everything free to the OS. Safepoint. */
 GH_API void gh_free_os_memory(struct gh_mutator *m);

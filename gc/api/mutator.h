@@ -192,5 +192,11 @@ gh_store(struct gh_mutator *m, void *slot, void *value)
     __atomic_store_n((void **)slot, value, __ATOMIC_RELAXED);
 }
 
+/* Copy or clear `n` words of references, in objects or registered roots, with one barrier for
+ * all: what typedmemmove and memclrHasPointers are to Go. The ranges may overlap. Not a
+ * safepoint. */
+GH_API void gh_copy_refs(struct gh_mutator *m, void *to, const void *from, size_t n);
+GH_API void gh_clear_refs(struct gh_mutator *m, void *at, size_t n);
+
 GH_EXTERN_C_END
 #endif

@@ -5,6 +5,37 @@
 
 #include "alloc/base/config.h"
 
+/* How the objects of a size class were scanned in a cycle (gctrace=2). */
+struct gh_scan_stats {
+    uint64_t single_objects; /* for themselves */
+    uint64_t sparse_objects, dense_objects, sparse_spans, dense_spans;
+};
+
+/* What the pacer knew when the cycle began, and how it came out (gcpacertrace). */
+struct gh_pacing {
+    double assist_ratio;     /* at the start: scan work per byte allocated */
+    uint64_t scan_bytes;     /* heap scan, as estimated at the start */
+    uint64_t start_live;     /* heapLive at the start */
+    uint64_t start_goal;     /* goal at the start */
+    int dedicated;           /* workers */
+    double fractional;       /* share of each processor's time for a fractional worker */
+    double utilization;      /* of all processors, by background workers and assists */
+    double goal_utilization; /* 0.25 */
+    uint64_t heap_work, stack_work, globals_work, expected_work; /* bytes scanned */
+    uint64_t trigger;   /* heapLive at which the cycle started */
+    uint64_t live;      /* heapLive at its end */
+    int64_t goal_delta; /* live - goal */
+    double cons_mark;   /* estimate that the cycle was paced by */
+};
+
+/* What the scavenger did since the last such record (scavtrace). */
+struct gh_scavenging {
+    uint64_t background_bytes, eager_bytes; /* released since the last record */
+    uint64_t released;                      /* HeapReleased */
+    uint64_t utilization_percent;           /* in-use part of the retained heap */
+    bool forced;                            /* by gh_free_os_memory */
+};
+
 /* One finished cycle. Times in ns; *_at on the monotonic clock since the heap was opened. */
 struct gh_cycle {
     uint32_t number; /* NumGC, from 1 */
@@ -24,6 +55,12 @@ struct gh_cycle {
     uint64_t stack_scan, globals_scan, heap_scan;     /* bytes */
     uint64_t objects_marked;
     uint64_t next_goal, next_trigger;
+    int64_t stop_waits_ns[2]; /* of each stop: until the last mutator had stopped */
+    uint32_t restarts;        /* how often mark termination found work left, and went on */
+    bool limiter_on;          /* the GC CPU limiter acted during this cycle */
+    uint64_t assist_parks;    /* how often an allocating mutator had to wait for the marking */
+    struct gh_pacing pacing;
+    struct gh_scan_stats scan[GH_CLASSES]; /* [0]: large objects */
 };
 
 /* Called on the collecting thread after the world runs again; may print, must not allocate
@@ -31,6 +68,8 @@ struct gh_cycle {
 struct gh_observer {
     void *ctx;
     void (*cycle)(void *ctx, const struct gh_cycle *c);
+    /* may be NULL. On the scavenger's thread, or on that of gh_free_os_memory */
+    void (*scavenge)(void *ctx, const struct gh_scavenging *s);
 };
 
 #endif

@@ -18,7 +18,19 @@ gh_collectors(void)
 void
 gh_config_init(struct gh_config *c)
 {
-    *c = (struct gh_config){.gogc = 100, .shrink_stacks = true, .background = true};
+    *c = (struct gh_config){.gogc = 100,
+                            .shrink_stacks = true,
+                            .background = true,
+                            .memory_limit = GH_MEMORY_LIMIT_OFF,
+                            .debug = {.invalidptr = true}};
+}
+
+static const char *const marker_names[] = {"spans", "objects", NULL};
+
+const char *const *
+gh_markers(void)
+{
+    return marker_names;
 }
 
 static const struct collector *
@@ -192,6 +204,23 @@ int
 gh_gogc(const struct gh_heap *h)
 {
     return h->config.gogc;
+}
+
+uint64_t
+gh_set_memory_limit(struct gh_mutator *m, uint64_t bytes)
+{
+    struct gh_heap *h = m->heap;
+    world_stop(&h->sched, mutator_of(m));
+    uint64_t old = h->config.memory_limit;
+    h->config.memory_limit = bytes;
+    world_start(&h->sched, mutator_of(m));
+    return old;
+}
+
+uint64_t
+gh_memory_limit(const struct gh_heap *h)
+{
+    return h->config.memory_limit;
 }
 
 int

@@ -193,3 +193,22 @@ gh_barrier_slow(struct gh_mutator *m, void **slot, void *value)
     gh_throw("gh_barrier_slow: collector \"%s\" has no write barrier (slot %p, value %p)",
              m->heap->collector->name, (void *)slot, value);
 }
+
+void
+gh_copy_refs(struct gh_mutator *m, void *to, const void *from, size_t n)
+{
+    void **d = to, *const *s = from;
+    if (d <= (void **)s)
+        for (size_t i = 0; i < n; i++)
+            gh_store(m, &d[i], s[i]);
+    else
+        for (size_t i = n; i-- > 0;)
+            gh_store(m, &d[i], s[i]);
+}
+
+void
+gh_clear_refs(struct gh_mutator *m, void *at, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        gh_store(m, (void **)at + i, NULL);
+}

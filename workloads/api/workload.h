@@ -20,7 +20,7 @@
 GH_EXTERN_C_BEGIN
 
 /* Grows whenever this header, gc/api or a structure they expose changes incompatibly. */
-enum { GH_WORKLOAD_ABI = 1 };
+enum { GH_WORKLOAD_ABI = 2 };
 #define GH_WORKLOAD_MAGIC UINT32_C(0x676f6870) /* "gohp" */
 
 enum gh_option_kind {
