@@ -78,7 +78,7 @@ gh_heap_open(const struct gh_config *config, struct gh_error *err)
         goto fail_pages;
     if (!gospace_open(&h->space, &h->pages, err))
         goto fail_space;
-    sched_open(&h->sched, h, &h->space, &h->pages);
+    sched_open(&h->sched, h, &h->space, &h->pages, h->config.procs);
     h->sched.shrink_stacks = config->shrink_stacks;
     roots_init(&h->roots);
     pacer_init(&h->pacer, h->config.gogc);
@@ -193,10 +193,10 @@ int
 gh_set_gogc(struct gh_mutator *m, int percent)
 {
     struct gh_heap *h = m->heap;
-    world_stop(&h->sched, mutator_of(m));
+    world_stop(&h->sched, &mutator_of(m)->actor);
     int old = pacer_set_gogc(&h->pacer, percent);
     h->config.gogc = h->pacer.gogc;
-    world_start(&h->sched, mutator_of(m));
+    world_start(&h->sched, &mutator_of(m)->actor);
     return old;
 }
 
@@ -210,10 +210,10 @@ uint64_t
 gh_set_memory_limit(struct gh_mutator *m, uint64_t bytes)
 {
     struct gh_heap *h = m->heap;
-    world_stop(&h->sched, mutator_of(m));
+    world_stop(&h->sched, &mutator_of(m)->actor);
     uint64_t old = h->config.memory_limit;
     h->config.memory_limit = bytes;
-    world_start(&h->sched, mutator_of(m));
+    world_start(&h->sched, &mutator_of(m)->actor);
     return old;
 }
 

@@ -24,8 +24,8 @@ stw_mark(struct gh_heap *heap, struct gh_cycle *c, bool verify)
     gospace_start_mark_stw(&heap->space);
     marker_begin_stw(k);
     c->globals_scan = roots_scan_stw(&heap->roots, marker_root, &k->workers[0]);
-    for (struct mutator *m = heap->sched.mutators; m != NULL; m = m->next)
-        c->stack_scan += stack_scan_stw(m, marker_root, &k->workers[0]);
+    for (struct mutator *m = world_first(&heap->sched); m != NULL; m = world_next(m))
+        c->stack_scan += stack_scan(m, marker_root, &k->workers[0]);
 
     struct mark_result found;
     marker_finish_stw(k, &found);
@@ -75,10 +75,11 @@ stw_collect(struct gh_heap *heap, struct mutator *self, enum gc_trigger why)
     struct gh_cycle c = {.forced = why == GC_TRIGGER_FORCED || why == GC_TRIGGER_VERIFY,
                          .procs = heap->config.procs,
                          .stw_procs = heap->config.procs};
-    c.stop_wait_ns = world_stop(&heap->sched, self);
+    struct actor *actor = self == NULL ? NULL : &self->actor;
+    c.stop_wait_ns = world_stop(&heap->sched, actor);
     c.start_at = gh_heap_now(heap) - c.stop_wait_ns;
     if (!c.forced && !stw_still_wanted(heap, seen)) {
-        world_start(&heap->sched, self);
+        world_start(&heap->sched, actor);
         return;
     }
     c.heap_at_start = pacer_live(&heap->pacer);
@@ -88,7 +89,9 @@ stw_collect(struct gh_heap *heap, struct mutator *self, enum gc_trigger why)
     stw_mark(heap, &c, verify);
     c.mark_ns = gh_heap_now(heap) - t;
     stw_mark_termination(heap, &c, verify);
-    world_start(&heap->sched, self);
+    world_start(&heap->sched, actor);
+    if (self != NULL)
+        stack_shrink_if_wanted(self);
     background_kick(&heap->background);
     heap_report_cycle(heap, &c);
 }

@@ -9,7 +9,7 @@ size_t
 heap_flush_mutators_stw(struct gh_heap *heap)
 {
     size_t unused_bytes = 0;
-    for (struct mutator *m = heap->sched.mutators; m != NULL; m = m->next) {
+    for (struct mutator *m = world_first(&heap->sched); m != NULL; m = world_next(m)) {
         unused_bytes += gospace_flush(&heap->space, &m->cache);
         pages_local_flush(&heap->pages, &m->cache.local);
         m->pub.tiny = 0;

@@ -39,7 +39,7 @@ memstats_objects(struct gh_heap *heap, struct gh_memstats *s)
     /* objects packed into a tiny block are born and die uncounted; Go books them on both sides
      */
     s->tiny_allocs = load(&heap->tiny_retired);
-    for (struct mutator *m = heap->sched.mutators; m != NULL; m = m->next)
+    for (struct mutator *m = world_first(&heap->sched); m != NULL; m = world_next(m))
         s->tiny_allocs += m->pub.tiny_allocs;
     s->mallocs += s->tiny_allocs;
     s->frees += s->tiny_allocs;
@@ -112,7 +112,7 @@ heap_read_memstats_stw(struct gh_heap *heap, struct gh_memstats *out)
     memstats_cycles(heap, out);
     out->stack_copies = heap->sched.copies_retired;
     out->stack_shrinks = heap->sched.shrinks_retired;
-    for (struct mutator *m = heap->sched.mutators; m != NULL; m = m->next) {
+    for (struct mutator *m = world_first(&heap->sched); m != NULL; m = world_next(m)) {
         out->stack_copies += m->stack_copies;
         out->stack_shrinks += m->stack_shrinks;
     }
@@ -121,7 +121,7 @@ heap_read_memstats_stw(struct gh_heap *heap, struct gh_memstats *out)
 void
 gh_read_memstats(struct gh_heap *heap, struct gh_mutator *m, struct gh_memstats *out)
 {
-    struct mutator *self = m == NULL ? NULL : mutator_of(m);
+    struct actor *self = m == NULL ? NULL : &mutator_of(m)->actor;
     world_stop(&heap->sched, self);
     heap_read_memstats_stw(heap, out);
     world_start(&heap->sched, self);

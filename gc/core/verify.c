@@ -124,8 +124,8 @@ verify_marks_stw(struct gh_heap *heap)
     struct verify_set s = {.heap = heap};
     verify_set_grow(&s);
     roots_scan_stw(&heap->roots, verify_visit, &s);
-    for (struct mutator *m = heap->sched.mutators; m != NULL; m = m->next)
-        stack_scan_stw(m, verify_visit, &s);
+    for (struct mutator *m = world_first(&heap->sched); m != NULL; m = world_next(m))
+        stack_scan(m, verify_visit, &s);
     for (size_t i = 0; i < s.n; i++)
         verify_object(&s, s.order[i]);
     free(s.table);

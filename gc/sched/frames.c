@@ -21,13 +21,6 @@ enum {
     STACK_POISON = 0xdb,
 };
 
-uintptr_t
-stack_own_guard(const struct mutator *m)
-{
-    /* torture: every push and poll takes the slow path, which moves the stack */
-    return GH_TORTURE ? UINTPTR_MAX : m->stack_lo + STACK_RESERVE;
-}
-
 static size_t
 stack_size(const struct mutator *m)
 {
@@ -40,11 +33,12 @@ stack_set(struct mutator *m, void *lo, size_t bytes)
 {
     m->stack_lo = (uintptr_t)lo;
     m->stack_hi = (uintptr_t)lo + bytes;
-    lock_acquire(&m->sched->lock);
-    uintptr_t guard = world_stop_wanted(m->sched) ? UINTPTR_MAX : stack_own_guard(m);
-    /* relaxed: the word carries no data; see world.h */
-    __atomic_store_n(&m->pub.stack_guard, guard, __ATOMIC_RELAXED);
-    lock_release(&m->sched->lock);
+    struct procs *p = &m->sched->procs;
+    lock_acquire(&p->lock);
+    /* torture: every push and poll takes the slow path, which moves the stack */
+    m->actor.own_guard = GH_TORTURE ? UINTPTR_MAX : m->stack_lo + STACK_RESERVE;
+    actor_set_guard_locked(p, &m->actor);
+    lock_release(&p->lock);
 }
 
 bool
@@ -111,9 +105,9 @@ stack_grow(struct mutator *m, size_t need)
         bytes *= 2;
     if (bytes > GH_STACK_MAX)
         gh_throw("stack overflow: the stack of mutator \"%s\" exceeds the %d-byte limit",
-                 m->name, GH_STACK_MAX);
+                 m->actor.name, GH_STACK_MAX);
     if (!stack_move(m, bytes))
-        gh_throw("out of memory: cannot grow the stack of mutator \"%s\" to %zu bytes", m->name,
+        gh_throw("out of memory: cannot grow the stack of mutator \"%s\" to %zu bytes", m->actor.name,
                  bytes);
     m->stack_copies++;
 }
@@ -128,7 +122,7 @@ gh_frame_push_slow(struct gh_mutator *pub, size_t slots)
         (uintptr_t)pub->fp < m->stack_lo + need)
         stack_grow(m, need);
     else if (GH_TORTURE && !stack_move(m, stack_size(m)))
-        gh_throw("out of memory: cannot move the stack of mutator \"%s\"", m->name);
+        gh_throw("out of memory: cannot move the stack of mutator \"%s\"", m->actor.name);
 
     void **fp = pub->fp - (slots + 1);
     fp[-1] = (void *)slots;
@@ -152,13 +146,13 @@ stack_shrink_if_wanted(struct mutator *m)
 }
 
 size_t
-stack_scan_stw(struct mutator *m, void (*visit)(void *ctx, void **slot), void *ctx)
+stack_scan(struct mutator *m, void (*visit)(void *ctx, void **slot), void *ctx)
 {
     void **fp = m->pub.fp;
     while ((uintptr_t)fp < m->stack_hi) {
         size_t n = (size_t)fp[-1];
         CHECK(n <= (m->stack_hi - (uintptr_t)fp) / sizeof(void *),
-              "stack_scan_stw: frame of %s at %p claims %zu slots", m->name, (void *)fp, n);
+              "stack_scan: frame of %s at %p claims %zu slots", m->actor.name, (void *)fp, n);
         for (size_t i = 0; i < n; i++) {
             uintptr_t v = (uintptr_t)fp[i];
             if (v != 0 && !(v >= m->stack_lo && v < m->stack_hi))
@@ -166,8 +160,8 @@ stack_scan_stw(struct mutator *m, void (*visit)(void *ctx, void **slot), void *c
         }
         fp += n + 1;
     }
-    CHECK((uintptr_t)fp == m->stack_hi, "stack_scan_stw: frames of %s end at %p, not at %p",
-          m->name, (void *)fp, (void *)m->stack_hi);
+    CHECK((uintptr_t)fp == m->stack_hi, "stack_scan: frames of %s end at %p, not at %p",
+          m->actor.name, (void *)fp, (void *)m->stack_hi);
     size_t used = m->stack_hi - (uintptr_t)m->pub.fp;
     m->shrink_wanted =
         m->sched->shrink_stacks && stack_size(m) > GH_STACK_MIN && used < stack_size(m) / 4;

@@ -7,12 +7,7 @@
 
 #include "alloc/spaces/go/gospace.h"
 #include "gc/api/mutator.h"
-
-enum mutator_state {
-    MUTATOR_RUNNING, /* may touch the heap */
-    MUTATOR_BLOCKED, /* between gh_blocked_enter and gh_blocked_exit */
-    MUTATOR_STOPPED, /* waits in a safepoint, or runs the collector */
-};
+#include "gc/sched/procs.h"
 
 struct sched;
 
@@ -24,20 +19,26 @@ struct mutator {
     uintptr_t stack_lo, stack_hi;
     bool shrink_wanted; /* set by the scan of the stack, done by the owner when he goes on */
     uint64_t stack_copies, stack_shrinks;
+    void *client; /* of the sched's client: what marking keeps for this mutator */
 
     /* guarded by the WORLD lock */
-    enum mutator_state state;
-    struct mutator *next, *prev;
+    struct actor actor;
+    bool attached; /* it has its caches and its stack; changes only while RUNNING */
 
     /* immutable */
     struct sched *sched;
-    char name[32];
 };
 
 GH_INLINE struct mutator *
 mutator_of(struct gh_mutator *m)
 {
     return (struct mutator *)(void *)m;
+}
+
+GH_INLINE struct mutator *
+mutator_of_actor(struct actor *a)
+{
+    return (struct mutator *)(void *)((char *)a - offsetof(struct mutator, actor));
 }
 
 #endif

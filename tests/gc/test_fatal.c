@@ -61,7 +61,7 @@ lose_all_marks(void *arg)
     void *p = gh_new(m, node);
     GH_SLOT(m, void, 0) = p;
     struct gh_heap *h = m->heap;
-    world_stop(&h->sched, mutator_of(m));
+    world_stop(&h->sched, &mutator_of(m)->actor);
     gospace_finish_sweep(&h->space);
     heap_flush_mutators_stw(h);
     gospace_start_mark_stw(&h->space);
@@ -83,7 +83,7 @@ mark_too_much(void *arg)
     struct gh_heap *h = m->heap;
     struct gh_cycle c = {0};
     gh_roots_add(h, &p, 1);
-    world_stop(&h->sched, mutator_of(m));
+    world_stop(&h->sched, &mutator_of(m)->actor);
     gospace_finish_sweep(&h->space);
     heap_flush_mutators_stw(h);
     gospace_start_mark_stw(&h->space);

@@ -77,21 +77,21 @@ nobody_is_inside_a_stopped_world(void **state)
 {
     (void)state;
     struct gh_heap *h = open_heap();
-    struct sched *s = &((struct mutator *)gh_attach(h, "self"))->sched[0];
-    struct mutator *self = s->mutators;
+    struct mutator *self = mutator_of(gh_attach(h, "self"));
+    struct sched *s = self->sched;
     void *(*const kinds[])(void *) = {poller, blocker, attacher};
     pthread_t t[THREADS];
     atomic_store(&done, false);
     for (int i = 0; i < THREADS; i++)
         pthread_create(&t[i], NULL, kinds[i % 3], h);
     for (int i = 0; i < ROUNDS; i++) {
-        world_stop(s, self);
+        world_stop(s, &self->actor);
         assert_int_equal(atomic_load(&inside), 0);
         for (volatile int k = 0; k < 1000; k++)
             ;
         assert_int_equal(atomic_load(&inside), 0);
-        assert_int_equal(s->running, 0);
-        world_start(s, self);
+        assert_int_equal(s->procs.running, 0);
+        world_start(s, &self->actor);
     }
     atomic_store(&done, true);
     gh_blocked_enter(&self->pub);
