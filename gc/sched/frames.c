@@ -107,8 +107,8 @@ stack_grow(struct mutator *m, size_t need)
         gh_throw("stack overflow: the stack of mutator \"%s\" exceeds the %d-byte limit",
                  m->actor.name, GH_STACK_MAX);
     if (!stack_move(m, bytes))
-        gh_throw("out of memory: cannot grow the stack of mutator \"%s\" to %zu bytes", m->actor.name,
-                 bytes);
+        gh_throw("out of memory: cannot grow the stack of mutator \"%s\" to %zu bytes",
+                 m->actor.name, bytes);
     m->stack_copies++;
 }
 

@@ -40,12 +40,12 @@ struct actor {
     /* guarded by WORLD; atomic because who waits for it looks at it without, first */
     _Atomic(uint8_t) state;
     enum actor_kind kind;
-    bool yield_wanted;     /* hand over the processor at the next safepoint */
-    bool held;             /* somebody works on its stack: may not run */
-    uint32_t requests;     /* world.h, Note [requests] */
-    int64_t since_ns;      /* when it became RUNNING */
-    uintptr_t own_guard;   /* the guard in force when nobody wants anything */
-    struct actor *queued;  /* next in the queue of the waiting */
+    bool yield_wanted;         /* hand over the processor at the next safepoint */
+    bool held;                 /* somebody works on its stack: may not run */
+    uint32_t requests;         /* world.h, Note [requests] */
+    int64_t since_ns;          /* when it became RUNNING */
+    uintptr_t own_guard;       /* the guard in force when nobody wants anything */
+    struct actor *queued;      /* next in the queue of the waiting */
     struct actor *next, *prev; /* all actors */
     struct cond wake;
     /* immutable; the word is atomic, relaxed: written under WORLD, read by its owner */

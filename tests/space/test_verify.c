@@ -56,7 +56,7 @@ live_and_die_in_the_sweep(void *arg)
         return;
     struct fixture *f = state;
     struct mspan *s = grow_heap(f, p->span_class);
-    gospace_start_mark_stw(&f->space);
+    gospace_whiten_stw(&f->cache);
     p->fault(f, s);
     gospace_start_sweep_stw(&f->space);
     gospace_finish_sweep(&f->space);
@@ -224,20 +224,20 @@ sound_heap_passes(void **state)
 }
 
 static void
-start_mark_with_a_cached_span(void *arg)
+whiten_with_a_cached_span(void *arg)
 {
     struct fixture *f = arg;
     take_slot(f, 1, OTHER_SC, 0);
-    gospace_start_mark_stw(&f->space);
+    gospace_whiten_stw(&f->cache);
 }
 
 static void
-marking_is_refused_while_a_span_is_cached(void **state)
+whitening_is_refused_while_a_span_is_cached(void **state)
 {
     struct death d;
-    death_run(&d, start_mark_with_a_cached_span, *state);
+    death_run(&d, whiten_with_a_cached_span, *state);
     assert_int_equal(WEXITSTATUS(d.status), 1);
-    assert_non_null(strstr(d.text, "still has span"));
+    assert_non_null(strstr(d.text, "still cached"));
 }
 
 int
@@ -247,8 +247,8 @@ main(void)
         cmocka_unit_test(verify_finds_planted_faults),
         cmocka_unit_test(sweep_finds_planted_faults),
         cmocka_unit_test(sound_heap_passes),
-        cmocka_unit_test_setup_teardown(marking_is_refused_while_a_span_is_cached, fixture_open,
-                                        fixture_close),
+        cmocka_unit_test_setup_teardown(whitening_is_refused_while_a_span_is_cached,
+                                        fixture_open, fixture_close),
     };
     return cmocka_run_group_tests_name("verify", tests, NULL, NULL);
 }

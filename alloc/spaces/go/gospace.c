@@ -31,17 +31,6 @@ gospace_close(struct gospace *g)
 }
 
 static void
-check_flushed_stw(struct gospace *g)
-{
-    lock_acquire(&g->lock);
-    for (const struct mcache *c = g->caches; c != NULL; c = c->next)
-        for (unsigned sc = 0; sc < GH_SPAN_CLASSES; sc++)
-            CHECK(c->alloc[sc] == NULL, "gospace_start_mark_stw: a cache still has span %#zx",
-                  c->alloc[sc]->base);
-    lock_release(&g->lock);
-}
-
-static void
 clear_page_marks_stw(struct pages *p)
 {
     for (uint32_t i = 0; i < p->narenas; i++)
@@ -54,7 +43,6 @@ void
 gospace_start_mark_stw(struct gospace *g)
 {
     CHECK(gospace_sweep_done(g), "gospace_start_mark_stw: sweeping is not finished");
-    check_flushed_stw(g);
     uint32_t h = gospace_sweepgen(g);
     for (unsigned sc = 0; sc < GH_SPAN_CLASSES; sc++) {
         spanset_reset_stw(mcentral_partial_unswept(&g->central[sc], h), &g->set_pool);

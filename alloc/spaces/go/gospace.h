@@ -32,9 +32,25 @@ struct alloc_counts {
  * at; it and alloc_count move on together, when the run ends (run.c). So a slot of a run in
  * progress still counts as free, and with flushed caches: slot i is allocated exactly if
  * i < freeindex or its bit in alloc_bits is set. */
+/* Objects that were born black, and their bytes. */
+struct black_counts {
+    uint64_t objects, bytes, scan_bytes; /* scan_bytes: of objects with references */
+};
+
+/* Note [black allocation]. While a cycle marks, runs are born black as a whole: when one is
+ * handed out, the mark of each of its slots is set (atomically: markers work on the same
+ * bitmaps), and in spans with inline marks the claim for scanning too, so that no marker ever
+ * looks into a slot that may hold garbage still. A new object needs no scan, because whatever
+ * is stored into it goes through the barrier. What is left of a run when it ends is made white
+ * again, or a free slot would count as alive. Runs that are out when marking begins are cut:
+ * what has been handed out stays white, the rest is black (gospace_blacken_stw).
+ * So the colour of a run is that of its cache (`black`), which changes in a stopped world. */
 struct mcache {
     struct gh_run *runs;                  /* [GH_SPAN_CLASSES]: the mutator's public part */
     struct mspan *alloc[GH_SPAN_CLASSES]; /* span of each run; NULL if none */
+    uint32_t counted[GH_SPAN_CLASSES];    /* its alloc_count when it was cached */
+    bool black;                           /* see above; world-stopped only */
+    struct black_counts black_counts;
     struct pages_local local;
     struct alloc_counts counts;
     struct mcache *next; /* list in gospace; guarded by its lock */
@@ -62,6 +78,7 @@ struct gospace {
     struct lock lock;
     struct mcache *caches;
     struct alloc_counts retired; /* of detached mutators */
+    struct black_counts retired_black;
 
     /* atomic, added to by several: sweeping outside any mutator */
     struct alloc_counts background;
@@ -71,6 +88,7 @@ struct gospace {
 struct refill {
     size_t
         live_bytes; /* add to heapLive: what of a newly cached span is not in use, in bytes */
+    size_t scan_bytes; /* add to heapScan: objects with references allocated since the last */
 };
 
 bool gospace_open(struct gospace *g, struct pages *p, struct gh_error *err);
@@ -108,8 +126,14 @@ size_t gospace_flush(struct gospace *g, struct mcache *c);
 
 /* --- the collector's side --- */
 
-/* _stw, all caches flushed, all spans swept: forget old marks, ready for marking. */
+/* _stw, all spans swept: forget old marks, ready for marking. Spans may stay cached. */
 void gospace_start_mark_stw(struct gospace *g);
+/* _stw, or owner of a new cache: from here on this cache allocates black, or white again; to
+ * turn white it must be flushed. Note [black allocation]. */
+void gospace_blacken_stw(struct gospace *g, struct mcache *c);
+void gospace_whiten_stw(struct mcache *c);
+/* _stw: take the counts of objects born black in this cycle. Flushed caches. */
+void gospace_take_black_stw(struct gospace *g, struct black_counts *out);
 /* _stw, marking is complete: sweepgen += 2; every span now needs sweeping. */
 void gospace_start_sweep_stw(struct gospace *g);
 /* Sweep one span that needs it, from anywhere. Returns its pages, or SIZE_MAX when there is

@@ -44,6 +44,12 @@ void run_end(struct mcache *c, struct mspan *s, const struct gh_run *r);
 /* Take the next run of a span whose run has ended. False, and an empty run, if there is none.
  */
 bool run_take(struct mspan *s, struct gh_run *r, uint64_t mask);
+/* Set the marks of what is left of a run of a black cache, and clear them: gospace.h, Note
+ * [black allocation]. */
+void run_blacken(const struct gospace *g, const struct mspan *s, const struct gh_run *r);
+void run_whiten(const struct mspan *s, const struct gh_run *r);
+/* Count objects born black. */
+void black_count(struct mcache *c, unsigned span_class, uint64_t objects, uint64_t bytes);
 
 /* --- sweep.c --- */
 

@@ -3,6 +3,7 @@
  * Exact pages, class 0. The span goes to the full swept set of its class at once and never
  * leaves the sets but to be swept: nobody caches it. Contexts: owner of the cache. */
 #include "alloc/spaces/go/internal.h"
+#include "alloc/spaces/go/markbits.h"
 
 #include <string.h>
 
@@ -10,7 +11,7 @@ void *
 gospace_alloc_large(struct gospace *g, struct mcache *c, size_t bytes,
                     const struct gh_type *type, struct refill *out)
 {
-    out->live_bytes = 0;
+    *out = (struct refill){0};
     size_t npages = bytes / GH_PAGE + (bytes % GH_PAGE != 0);
     if (npages == 0 || npages > UINT32_MAX)
         return NULL;
@@ -23,10 +24,16 @@ gospace_alloc_large(struct gospace *g, struct mcache *c, size_t bytes,
     }
     if (s->needzero)
         memset((void *)s->base, 0, s->elemsize);
+    if (c->black) {
+        s->mark_bits[0] = 1; /* not published yet: nobody else can see it */
+        black_count(c, s->span_class, 1, s->elemsize);
+        markbits_note_page(pages_arena_of(g->pages, s->base), s->base);
+    }
     pages_publish(g->pages, s);
     mcentral_put_swept(g, s);
     count_own(&c->counts.large_allocs, 1);
     count_own(&c->counts.large_alloc_bytes, s->elemsize);
     out->live_bytes = s->elemsize;
+    out->scan_bytes = s->span_class & 1 ? 0 : s->elemsize;
     return (void *)s->base;
 }

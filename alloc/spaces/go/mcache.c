@@ -20,6 +20,14 @@ add_counts(struct alloc_counts *to, const struct alloc_counts *from)
         count_own(&t[i], atomic_load_explicit(&f[i], memory_order_relaxed));
 }
 
+static void
+black_add(struct black_counts *to, const struct black_counts *from)
+{
+    to->objects += from->objects;
+    to->bytes += from->bytes;
+    to->scan_bytes += from->scan_bytes;
+}
+
 void
 gospace_attach(struct gospace *g, struct mcache *c, struct gh_run *runs)
 {
@@ -46,6 +54,7 @@ gospace_detach(struct gospace *g, struct mcache *c)
     }
     *link = c->next;
     add_counts(&g->retired, &c->counts);
+    black_add(&g->retired_black, &c->black_counts);
     lock_release(&g->lock);
 }
 
@@ -64,9 +73,11 @@ gospace_refill(struct gospace *g, struct mcache *c, unsigned span_class, uint64_
           span_class);
     struct gh_run *r = &c->runs[span_class];
     struct mspan *s = c->alloc[span_class];
-    out->live_bytes = 0;
+    *out = (struct refill){0};
     if (s != NULL) {
         run_end(c, s, r);
+        if ((span_class & 1) == 0)
+            out->scan_bytes = (s->alloc_count - c->counted[span_class]) * s->elemsize;
         c->alloc[span_class] = NULL;
         mcentral_uncache_span(g, c, s);
     }
@@ -74,6 +85,7 @@ gospace_refill(struct gospace *g, struct mcache *c, unsigned span_class, uint64_
     s = mcentral_cache_span(g, c, span_class);
     if (s == NULL)
         return false;
+    c->counted[span_class] = s->alloc_count;
     /* relaxed: only the owner changes it until the span is uncached; mspan.h, Note [sweepgen]
      */
     atomic_store_explicit(&s->sweepgen, gospace_sweepgen(g) + 3, memory_order_relaxed);
@@ -82,6 +94,8 @@ gospace_refill(struct gospace *g, struct mcache *c, unsigned span_class, uint64_
     bool found = run_take(s, r, mask);
     CHECK(found, "gospace_refill: span %#zx has no free slot, but %u of %u are allocated",
           s->base, s->alloc_count, s->nelems);
+    if (c->black)
+        run_blacken(g, s, r);
     return true;
 }
 
@@ -93,6 +107,8 @@ gospace_flush(struct gospace *g, struct mcache *c)
         struct mspan *s = c->alloc[sc];
         if (s == NULL)
             continue;
+        if (c->black)
+            run_whiten(s, &c->runs[sc]);
         run_end(c, s, &c->runs[sc]);
         c->runs[sc] = (struct gh_run){0};
         c->alloc[sc] = NULL;
@@ -100,6 +116,42 @@ gospace_flush(struct gospace *g, struct mcache *c)
         mcentral_uncache_span(g, c, s);
     }
     return unused_bytes;
+}
+
+void
+gospace_blacken_stw(struct gospace *g, struct mcache *c)
+{
+    CHECK(!c->black, "gospace_blacken_stw: the cache is black already");
+    for (unsigned sc = 0; sc < GH_SPAN_CLASSES; sc++) {
+        if (c->alloc[sc] == NULL)
+            continue;
+        run_end(c, c->alloc[sc], &c->runs[sc]); /* what is handed out so far: white */
+        run_blacken(g, c->alloc[sc], &c->runs[sc]);
+    }
+    c->black = true;
+}
+
+void
+gospace_whiten_stw(struct mcache *c)
+{
+    for (unsigned sc = 0; sc < GH_SPAN_CLASSES; sc++)
+        CHECK(c->alloc[sc] == NULL, "gospace_whiten_stw: span %#zx is still cached",
+              c->alloc[sc]->base);
+    c->black = false;
+}
+
+void
+gospace_take_black_stw(struct gospace *g, struct black_counts *out)
+{
+    *out = (struct black_counts){0};
+    lock_acquire(&g->lock);
+    black_add(out, &g->retired_black);
+    g->retired_black = (struct black_counts){0};
+    for (struct mcache *c = g->caches; c != NULL; c = c->next) {
+        black_add(out, &c->black_counts);
+        c->black_counts = (struct black_counts){0};
+    }
+    lock_release(&g->lock);
 }
 
 void

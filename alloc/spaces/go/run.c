@@ -8,10 +8,18 @@
  * Contexts: the mutator that caches the span; the collector for a stopped mutator. */
 #include "alloc/base/bits.h"
 #include "alloc/spaces/go/internal.h"
+#include "alloc/spaces/go/markbits.h"
 
 #include <string.h>
 
 /* --- pointer bitmaps --- */
+
+/* relaxed: a marker may read the word for the sake of other slots, whose bits do not change */
+GH_INLINE void
+store_word(uint64_t *w, uint64_t bits)
+{
+    __atomic_store_n(w, bits, __ATOMIC_RELAXED);
+}
 
 /* Store n <= 64 bits at bit `at` of a bitmap. */
 GH_INLINE void
@@ -20,9 +28,9 @@ put_bits(uint64_t *map, unsigned at, unsigned n, uint64_t bits)
     unsigned shift = at % 64;
     uint64_t low = bits_low(n);
     uint64_t *w = &map[at / 64];
-    w[0] = (w[0] & ~(low << shift)) | bits << shift;
+    store_word(&w[0], (w[0] & ~(low << shift)) | bits << shift);
     if (shift + n > 64)
-        w[1] = (w[1] & ~(low >> (64 - shift))) | bits >> (64 - shift);
+        store_word(&w[1], (w[1] & ~(low >> (64 - shift))) | bits >> (64 - shift));
 }
 
 void
@@ -73,7 +81,7 @@ next_phase(const struct pattern *p, unsigned phase)
 GH_INLINE void
 merge_word(uint64_t *w, uint64_t bits, uint64_t keep)
 {
-    *w = (*w & keep) | (bits & ~keep);
+    store_word(w, (*w & keep) | (bits & ~keep));
 }
 
 /* Fill bits [first, end) of a span's bitmap with the mask of each of its slots. Slots, and with
@@ -93,12 +101,12 @@ fill_bits(const struct mspan *s, unsigned first, unsigned end, uint64_t mask)
     merge_word(&map[w], pattern_window(&p, phase), keep_low);
     if (p.step == 0) { /* every word is the same */
         for (w++; w < last; w++)
-            map[w] = p.lo;
+            store_word(&map[w], p.lo);
         phase = 0;
     } else {
         for (w++; w < last; w++) {
             phase = next_phase(&p, phase);
-            map[w] = pattern_window(&p, phase);
+            store_word(&map[w], pattern_window(&p, phase));
         }
         phase = next_phase(&p, phase);
     }
@@ -174,6 +182,15 @@ clear_ahead(const struct mspan *s, struct gh_run *r)
         __builtin_prefetch((void *)a, 1);
 }
 
+void
+black_count(struct mcache *c, unsigned span_class, uint64_t objects, uint64_t bytes)
+{
+    c->black_counts.objects += objects;
+    c->black_counts.bytes += bytes;
+    if ((span_class & 1) == 0)
+        c->black_counts.scan_bytes += bytes;
+}
+
 GH_INLINE void
 end_run(struct mcache *c, struct mspan *s, const struct gh_run *r)
 {
@@ -185,6 +202,8 @@ end_run(struct mcache *c, struct mspan *s, const struct gh_run *r)
     s->freeindex = at;
     s->alloc_count += n;
     count_own(&c->counts.small_allocs[s->span_class >> 1], n);
+    if (c->black)
+        black_count(c, s->span_class, n, n * s->elemsize);
 }
 
 void
@@ -209,6 +228,52 @@ find_run(const struct mspan *s, uint32_t *first, uint32_t *end)
     }
     if (*end - *first > GH_RUN_MAX_OBJECTS)
         *end = *first + GH_RUN_MAX_OBJECTS;
+}
+
+/* --- colour: gospace.h, Note [black allocation] --- */
+
+/* relaxed, both: a bit carries no data; see markbits.h */
+GH_INLINE void
+colour_word(uint64_t *word, uint64_t bits, bool black)
+{
+    if (black)
+        __atomic_fetch_or(word, bits, __ATOMIC_RELAXED);
+    else
+        __atomic_fetch_and(word, ~bits, __ATOMIC_RELAXED);
+}
+
+/* Set or clear the marks of slots [first, end). */
+static void
+colour_slots(const struct mspan *s, uint32_t first, uint32_t end, bool black)
+{
+    uint64_t *marks = s->inline_marks ? (uint64_t *)(s->base + INLINE_MARKS_OFF) : s->mark_bits;
+    uint64_t *scans = (uint64_t *)(s->base + INLINE_SCANS_OFF);
+    for (uint32_t w = first / 64; w * 64 < end; w++) {
+        uint32_t from = w * 64 > first ? 0 : first % 64;
+        uint32_t to = end - w * 64 < 64 ? end - w * 64 : 64;
+        uint64_t bits = bits_low(to) & ~bits_low(from);
+        if (s->inline_marks && black)
+            colour_word(&scans[w], bits, true);
+        colour_word(&marks[w], bits, black);
+    }
+}
+
+void
+run_blacken(const struct gospace *g, const struct mspan *s, const struct gh_run *r)
+{
+    uint32_t first = mspan_index_of(s, r->next), end = mspan_index_of(s, r->end);
+    if (first == end)
+        return;
+    colour_slots(s, first, end, true);
+    markbits_note_page(pages_arena_of(g->pages, s->base), s->base);
+}
+
+void
+run_whiten(const struct mspan *s, const struct gh_run *r)
+{
+    uint32_t first = mspan_index_of(s, r->next), end = mspan_index_of(s, r->end);
+    if (first < end)
+        colour_slots(s, first, end, false);
 }
 
 bool
@@ -236,7 +301,6 @@ run_take(struct mspan *s, struct gh_run *r, uint64_t mask)
 bool
 gospace_next_run(struct gospace *g, struct mcache *c, unsigned span_class, uint64_t mask)
 {
-    (void)g;
     struct mspan *s = c->alloc[span_class];
     if (GH_UNLIKELY(s == NULL))
         return false;
@@ -246,5 +310,8 @@ gospace_next_run(struct gospace *g, struct mcache *c, unsigned span_class, uint6
         return true;
     }
     end_run(c, s, r);
-    return run_take(s, r, mask);
+    bool found = run_take(s, r, mask);
+    if (GH_UNLIKELY(c->black) && found)
+        run_blacken(g, s, r);
+    return found;
 }
