@@ -81,7 +81,7 @@ gh_heap_open(const struct gh_config *config, struct gh_error *err)
     sched_open(&h->sched, h, &h->space, &h->pages, h->config.procs);
     h->sched.shrink_stacks = config->shrink_stacks;
     roots_init(&h->roots);
-    pacer_init(&h->pacer, h->config.gogc);
+    pacer_init(&h->pacer, h->config.gogc, h->config.memory_limit, h->config.procs);
     if (!marker_open(&h->marker, &h->pages, &h->space, h->config.procs)) {
         gh_error_set(err, GH_EXIT_FAILED, "out of memory: no room for %d mark workers",
                      h->config.procs);
@@ -211,8 +211,8 @@ gh_set_memory_limit(struct gh_mutator *m, uint64_t bytes)
 {
     struct gh_heap *h = m->heap;
     world_stop(&h->sched, &mutator_of(m)->actor);
-    uint64_t old = h->config.memory_limit;
-    h->config.memory_limit = bytes;
+    uint64_t old = pacer_set_memory_limit(&h->pacer, bytes);
+    h->config.memory_limit = h->pacer.memory_limit;
     world_start(&h->sched, &mutator_of(m)->actor);
     return old;
 }

@@ -44,11 +44,11 @@ heap_finish_cycle_stw(struct gh_heap *heap, struct gh_cycle *c)
     struct gc_totals *t = &heap->totals;
     struct pacer *p = &heap->pacer;
 
-    c->goal = p->goal;
-    pacer_end_cycle(p, c->heap_marked, c->stack_scan, c->globals_scan);
-    c->next_goal = p->goal;
-    c->next_trigger = atomic_load_explicit(&p->trigger, memory_order_relaxed);
-    pages_set_retain_goal(&heap->pages, p->goal, p->last_goal);
+    pacer_end_stopped(p, c->heap_marked, c->heap_scan, c->stack_scan, c->globals_scan);
+    c->goal = p->last_goal;
+    c->next_goal = pacer_heap_goal(p);
+    c->next_trigger = pacer_trigger(p);
+    pages_set_retain_goal(&heap->pages, c->next_goal, p->last_goal);
     if (c->heap_at_end > t->heap_peak)
         t->heap_peak = c->heap_at_end;
     t->stack_scan = c->stack_scan;

@@ -79,7 +79,7 @@ memstats_cycles(struct gh_heap *heap, struct gh_memstats *s)
     const struct gc_totals *t = &heap->totals;
     s->num_gc = atomic_load_explicit(&t->num_gc, memory_order_relaxed);
     s->num_forced_gc = t->num_forced;
-    s->next_gc = heap->pacer.goal;
+    s->next_gc = pacer_heap_goal(&heap->pacer);
     s->last_gc_unix_ns = t->last_gc_unix_ns;
     s->pause_total_ns = t->pause_total_ns;
     for (int i = 0; i < 256; i++) {
