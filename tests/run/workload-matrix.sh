@@ -78,6 +78,9 @@ done
 for class in n8 n16 p16 p64 n256 p1024 n4096 n32k n64k; do
     run mb --class $class --mode nogc --mib $MIB --rounds 1 --threads 2
 done
+threaded win1k --slots $BIG --pushes $N
+threaded win64 --slots $BIG --pushes $N
+threaded churn --slots $BIG --ops $N
 single gcbench $GB
 for shape in tree list shuf; do
     single mark --shape $shape --log2 $LOG

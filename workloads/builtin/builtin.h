@@ -1,10 +1,11 @@
-/* builtin.h - the built-in workloads, one file each, listed by workloads/registry.c. */
+/* builtin.h - the built-in workloads, listed by workloads/registry.c. */
 #ifndef GH_WORKLOADS_BUILTIN_BUILTIN_H
 #define GH_WORKLOADS_BUILTIN_BUILTIN_H
 
 #include "workloads/api/workload.h"
 
 extern const struct gh_workload workload_binary_trees;
+extern const struct gh_workload workload_churn;
 extern const struct gh_workload workload_frag;
 extern const struct gh_workload workload_gcbench;
 extern const struct gh_workload workload_json;
@@ -13,5 +14,7 @@ extern const struct gh_workload workload_mark;
 extern const struct gh_workload workload_mb;
 extern const struct gh_workload workload_null;
 extern const struct gh_workload workload_sweep;
+extern const struct gh_workload workload_win1k;
+extern const struct gh_workload workload_win64;
 
 #endif
