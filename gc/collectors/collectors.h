@@ -4,6 +4,7 @@
 
 #include "gc/core/heap.h"
 
+extern const struct collector collector_go;
 extern const struct collector collector_stw;
 
 #endif

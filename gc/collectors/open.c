@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct collector *const collectors[] = {&collector_stw};
-static const char *const collector_names[] = {"stw", NULL};
+static const struct collector *const collectors[] = {&collector_go, &collector_stw};
+static const char *const collector_names[] = {"go", "stw", NULL};
 
 const char *const *
 gh_collectors(void)
@@ -51,9 +51,53 @@ open_check_config(const struct gh_config *c, struct gh_error *err)
         return gh_error_set(err, GH_EXIT_USAGE, "procs: %d is out of range (1 to %d)", c->procs,
                             GH_PROCS_MAX);
     if (open_find_collector(c->collector) == NULL)
-        return gh_error_set(err, GH_EXIT_USAGE, "collector: there is no \"%s\"; there is: stw",
-                            c->collector);
+        return gh_error_set(err, GH_EXIT_USAGE,
+                            "collector: there is no \"%s\"; there are: go, stw", c->collector);
     return true;
+}
+
+/* --- what the lower rooms ask of the upper ones --- */
+
+static bool
+client_attach(void *ctx, struct mutator *m)
+{
+    struct gh_heap *h = ctx;
+    return mark_phase_attach(&h->mark_phase, m);
+}
+
+static void
+client_detach(void *ctx, struct mutator *m)
+{
+    struct gh_heap *h = ctx;
+    mark_phase_detach(&h->mark_phase, m);
+}
+
+static void
+client_serve(void *ctx, struct mutator *m, uint32_t requests, bool owner)
+{
+    struct gh_heap *h = ctx;
+    mark_phase_serve(&h->mark_phase, m, requests, owner);
+}
+
+static void
+client_late_root(void *ctx, void **slot)
+{
+    struct gh_heap *h = ctx;
+    struct mark_worker *w = &h->mark_phase.roots_worker;
+    worker_ready(w);
+    marker_root(w, slot);
+}
+
+static void
+open_connect(struct gh_heap *h)
+{
+    h->sched.client = (struct sched_client){
+        .ctx = h, .attach = client_attach, .detach = client_detach, .serve = client_serve};
+    h->roots.late_visit = client_late_root;
+    h->roots.late_ctx = h;
+    h->mark_phase.terminate = h->collector->terminate;
+    lock_init(&h->cycles.lock, LOCK_RANK_CYCLE);
+    cond_init(&h->cycles.ended);
 }
 
 struct gh_heap *
@@ -82,14 +126,24 @@ gh_heap_open(const struct gh_config *config, struct gh_error *err)
     h->sched.shrink_stacks = config->shrink_stacks;
     roots_init(&h->roots);
     pacer_init(&h->pacer, h->config.gogc, h->config.memory_limit, h->config.procs);
+    pacer_set_concurrent(&h->pacer, h->collector->concurrent);
     if (!marker_open(&h->marker, &h->pages, &h->space, h->config.procs)) {
         gh_error_set(err, GH_EXIT_FAILED, "out of memory: no room for %d mark workers",
                      h->config.procs);
         goto fail_marker;
     }
+    h->marker.by_object = config->marker != NULL && strcmp(config->marker, "objects") == 0;
+    if (!mark_phase_open(&h->mark_phase, h)) {
+        gh_error_set(err, GH_EXIT_FAILED, "out of memory: no room for %d mark threads",
+                     h->config.procs);
+        goto fail_phase;
+    }
+    open_connect(h);
     background_init(&h->background);
     return h;
 
+fail_phase:
+    marker_close(&h->marker);
 fail_marker:
     roots_finish(&h->roots);
     sched_close(&h->sched);
@@ -106,6 +160,9 @@ void
 gh_heap_close(struct gh_heap *h)
 {
     background_close(&h->background);
+    mark_phase_close(&h->mark_phase);
+    cond_finish(&h->cycles.ended);
+    lock_finish(&h->cycles.lock);
     marker_close(&h->marker);
     roots_finish(&h->roots);
     sched_close(&h->sched);

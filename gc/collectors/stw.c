@@ -52,7 +52,12 @@ stw_mark_termination(struct gh_heap *heap, struct gh_cycle *c, bool verify)
         gospace_finish_sweep(&heap->space);
         verify_heap_stw(heap);
     }
-    heap_finish_cycle_stw(heap, c);
+    pacer_end_stopped(&heap->pacer, c->heap_marked, c->heap_scan, c->stack_scan,
+                      c->globals_scan);
+    int64_t now = gh_heap_now(heap);
+    c->pause_ns = now - c->start_at;
+    c->mark_term_ns = c->pause_ns - c->sweep_term_ns - c->mark_ns;
+    heap_book_cycle_stw(heap, c, now);
 }
 
 /* Whether the reason for this cycle still holds, now that the world is stopped: another

@@ -39,12 +39,11 @@ cycle_cpu_fraction(const struct gh_heap *heap, int64_t now)
 }
 
 void
-heap_finish_cycle_stw(struct gh_heap *heap, struct gh_cycle *c)
+heap_book_cycle_stw(struct gh_heap *heap, struct gh_cycle *c, int64_t now)
 {
     struct gc_totals *t = &heap->totals;
     struct pacer *p = &heap->pacer;
 
-    pacer_end_stopped(p, c->heap_marked, c->heap_scan, c->stack_scan, c->globals_scan);
     c->goal = p->last_goal;
     c->next_goal = pacer_heap_goal(p);
     c->next_trigger = pacer_trigger(p);
@@ -59,10 +58,9 @@ heap_finish_cycle_stw(struct gh_heap *heap, struct gh_cycle *c)
     /* relaxed: the world is stopped; outsiders only compare */
     c->number = atomic_fetch_add_explicit(&t->num_gc, 1, memory_order_relaxed) + 1;
 
-    int64_t now = gh_heap_now(heap);
-    c->pause_ns = now - c->start_at;
-    c->mark_term_ns = c->pause_ns - c->sweep_term_ns - c->mark_ns;
+    t->assist_cpu_ns += (uint64_t)c->assist_cpu_ns;
     t->mark_cpu_ns += (uint64_t)(c->assist_cpu_ns + c->dedicated_cpu_ns);
+    t->idle_cpu_ns += (uint64_t)c->idle_cpu_ns;
     t->pause_cpu_ns += (uint64_t)((c->sweep_term_ns + c->mark_term_ns) * c->stw_procs);
     c->gc_cpu_fraction = cycle_cpu_fraction(heap, now);
 

@@ -6,6 +6,7 @@
 
 #include "gc/api/heap.h"
 #include "gc/core/background.h"
+#include "gc/core/mark_phase.h"
 #include "gc/core/marker.h"
 #include "gc/core/pacer.h"
 #include "gc/core/roots.h"
@@ -22,9 +23,12 @@ enum gc_trigger {
 struct collector {
     const char *name;
     const char *help;
+    bool concurrent; /* marks beside the mutators: the pacer keeps a runway */
     /* Run a cycle on the calling thread, unless the reason has gone away since it was found
      * (GC_TRIGGER_HEAP and _TIME only). `self` is the thread's mutator or NULL. Safepoint. */
     void (*collect)(struct gh_heap *heap, struct mutator *self, enum gc_trigger why);
+    /* concurrent: see mark_phase.h */
+    bool (*terminate)(struct gh_heap *heap, struct actor *self);
 };
 
 /* Sums over all cycles. Written while the world is stopped. */
@@ -38,8 +42,26 @@ struct gc_totals {
     uint64_t pause_total_ns;
     uint64_t pause_ns[256], pause_end_unix_ns[256];
     uint64_t last_gc_unix_ns;
-    uint64_t mark_cpu_ns, pause_cpu_ns;
+    uint64_t mark_cpu_ns, assist_cpu_ns; /* without idle marking; assists are part of it */
+    uint64_t idle_cpu_ns, pause_cpu_ns;
     uint64_t heap_peak, stack_scan, globals_scan, heap_scan, objects_marked;
+};
+
+/* Who runs a cycle, and who waits for one (collectors/go.c). Go: work.startSema, sweepWaiters.
+ */
+enum cycle_state { CYCLE_NONE, CYCLE_STARTING, CYCLE_MARKING };
+struct cycles {
+    struct lock lock; /* CYCLE */
+    struct cond ended;
+    /* guarded by lock */
+    uint64_t started, done;
+    /* atomic: who moves it from NONE to STARTING runs the cycle until the stop in which
+     * marking begins; who is chosen to end the phase (mark_phase.h) from then on */
+    _Atomic(int) state;
+    /* the cycle's runner */
+    struct gh_cycle cycle;
+    bool verify;
+    enum gc_trigger why;
 };
 
 struct gh_heap {
@@ -58,6 +80,8 @@ struct gh_heap {
     struct roots roots;
     struct pacer pacer;
     struct marker marker;
+    struct mark_phase mark_phase;
+    struct cycles cycles;
     struct background background;
 
     /* world-stopped only */
@@ -72,8 +96,9 @@ struct gh_heap {
 /* _stw: empty every mutator's caches: runs, spans, pages, tiny blocks. Returns what
  * heapLive counts and no object has got, in bytes. */
 size_t heap_flush_mutators_stw(struct gh_heap *heap);
-/* _stw: book a finished cycle: pacer, totals; completes `c`. */
-void heap_finish_cycle_stw(struct gh_heap *heap, struct gh_cycle *c);
+/* _stw: book a finished cycle, after the pacer has set the next goal; completes `c`, whose
+ * phases are known. `now`: heap time. */
+void heap_book_cycle_stw(struct gh_heap *heap, struct gh_cycle *c, int64_t now);
 /* Tell the observers; the world runs. */
 void heap_report_cycle(struct gh_heap *heap, const struct gh_cycle *c);
 

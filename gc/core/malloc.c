@@ -3,6 +3,7 @@
  * malloc.go.
  *
  * Contexts: owner mutator, running. Everything here can be a safepoint. */
+#include "gc/core/assist.h"
 #include "gc/core/heap.h"
 
 #include <inttypes.h>
@@ -41,6 +42,14 @@ malloc_last_resort(struct mutator *m)
     gospace_finish_sweep(&heap->space);
 }
 
+/* What was taken counts towards the next collection, and has to be paid for in this one. */
+GH_INLINE void
+malloc_book(struct mutator *m, const struct refill *took)
+{
+    pacer_update(&m->pub.heap->pacer, (int64_t)took->live_bytes, (int64_t)took->scan_bytes);
+    assist_charge(m, took->live_bytes);
+}
+
 /* The run of `span_class` is used up: make sure that there is a slot in it. */
 GH_NOINLINE static void
 malloc_refill(struct mutator *m, unsigned span_class, uint64_t mask)
@@ -50,13 +59,14 @@ malloc_refill(struct mutator *m, unsigned span_class, uint64_t mask)
     if (GH_LIKELY(gospace_next_run(&heap->space, &m->cache, span_class, mask)))
         return;
     malloc_collect_if_due(m, 0);
+    assist_pay(m);
     struct refill took = {0};
     if (!gospace_refill(&heap->space, &m->cache, span_class, mask, &took)) {
         malloc_last_resort(m);
         if (!gospace_refill(&heap->space, &m->cache, span_class, mask, &took))
             malloc_fail(heap, sizeclass_pages[span_class >> 1] * (size_t)GH_PAGE);
     }
-    pacer_add_live(&heap->pacer, took.live_bytes);
+    malloc_book(m, &took);
 }
 
 static void *
@@ -65,6 +75,8 @@ malloc_large(struct mutator *m, size_t bytes, const struct gh_type *type)
     struct gh_heap *heap = m->pub.heap;
     mutator_safepoint(m);
     malloc_collect_if_due(m, bytes);
+    assist_charge(m, bytes);
+    assist_pay(m);
     struct refill took = {0};
     void *p = gospace_alloc_large(&heap->space, &m->cache, bytes, type, &took);
     if (p == NULL) {
@@ -73,7 +85,8 @@ malloc_large(struct mutator *m, size_t bytes, const struct gh_type *type)
         if (p == NULL)
             malloc_fail(heap, bytes);
     }
-    pacer_add_live(&heap->pacer, took.live_bytes);
+    assist_charge(m, (size_t)0 - bytes); /* what it really took is booked now */
+    malloc_book(m, &took);
     return p;
 }
 
@@ -185,30 +198,4 @@ gh_new_array(struct gh_mutator *pub, const struct gh_type *t, size_t n)
     if (pub->runs[c << 1].mask != mask)
         gospace_write_bits(p, sizeclass_bytes[c], mask);
     return (void *)p;
-}
-
-void
-gh_barrier_slow(struct gh_mutator *m, void **slot, void *value)
-{
-    gh_throw("gh_barrier_slow: collector \"%s\" has no write barrier (slot %p, value %p)",
-             m->heap->collector->name, (void *)slot, value);
-}
-
-void
-gh_copy_refs(struct gh_mutator *m, void *to, const void *from, size_t n)
-{
-    void **d = to, *const *s = from;
-    if (d <= (void **)s)
-        for (size_t i = 0; i < n; i++)
-            gh_store(m, &d[i], s[i]);
-    else
-        for (size_t i = n; i-- > 0;)
-            gh_store(m, &d[i], s[i]);
-}
-
-void
-gh_clear_refs(struct gh_mutator *m, void *at, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        gh_store(m, (void **)at + i, NULL);
 }

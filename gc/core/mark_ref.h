@@ -107,6 +107,10 @@ mark_inline(struct mark_worker *w, uintptr_t ref, unsigned span_class)
     if (span_class & 1)
         return;
     __builtin_prefetch((const void *)align_down(ref, GH_WORD));
+    if (GH_UNLIKELY(w->by_object)) {
+        worker_push(w, page + i * sizeclass_bytes[span_class >> 1]);
+        return;
+    }
     if (page_acquire(w, page))
         worker_push_page(w, page, span_class);
 }
@@ -136,8 +140,7 @@ enqueue(struct mark_worker *w, uintptr_t ref)
         mark_in_span(w, ref);
 }
 
-/* relaxed: a mutator may be storing (never now, with the world stopped; the concurrent
- * collector scans with the same code) */
+/* relaxed: a mutator may be storing; the barrier has accounted for either value */
 GH_INLINE void
 scan_word(struct mark_worker *w, uintptr_t addr)
 {

@@ -17,10 +17,8 @@ marker_open(struct marker *k, struct pages *pages, struct gospace *space, int pr
     if (k->workers == NULL)
         return false;
     memset(k->workers, 0, k->nworkers * sizeof *k->workers);
-    for (unsigned i = 0; i < k->nworkers; i++) {
-        k->workers[i].marker = k;
-        k->workers[i].pages = pages;
-    }
+    for (unsigned i = 0; i < k->nworkers; i++)
+        marker_init_worker(k, &k->workers[i]);
     if (!workbuf_pool_init(&k->bufs, pages)) {
         workbuf_pool_finish(&k->bufs);
         free(k->workers);
@@ -48,19 +46,30 @@ marker_close(struct marker *k)
     free(k->workers);
 }
 
-static void
-worker_begin(struct mark_worker *w, bool shared)
+void
+marker_init_worker(struct marker *k, struct mark_worker *w)
 {
-    struct workbuf_pool *p = &w->marker->bufs;
-    w->wb = workbuf_get_empty(p);
-    w->spare = workbuf_get_empty(p);
-    w->shared = shared;
+    *w = (struct mark_worker){.marker = k, .pages = k->pages, .shared = true};
+    w->scan_limit = UINT64_MAX;
 }
 
-static void
-worker_end(struct mark_worker *w)
+void
+worker_ready(struct mark_worker *w)
 {
-    CHECK(w->pages_in == w->pages_out, "worker_end: %u pages are still queued",
+    struct workbuf_pool *p = &w->marker->bufs;
+    if (w->wb != NULL)
+        return;
+    w->by_object = w->marker->by_object;
+    w->wb = workbuf_get_empty(p);
+    w->spare = workbuf_get_empty(p);
+}
+
+void
+worker_finish(struct mark_worker *w)
+{
+    if (w->wb == NULL)
+        return;
+    CHECK(w->pages_in == w->pages_out, "worker_finish: %u pages are still queued",
           w->pages_in - w->pages_out);
     workbuf_put_empty(&w->marker->bufs, w->wb);
     workbuf_put_empty(&w->marker->bufs, w->spare);
@@ -77,6 +86,21 @@ worker_relax(unsigned *spins)
         __builtin_ia32_pause();
 }
 
+/* False when there is none and nobody is left who could make any. */
+static bool
+worker_wait_for_work(struct marker *k, unsigned *spins)
+{
+    bool any = true;
+    atomic_fetch_add_explicit(&k->hungry, 1, memory_order_relaxed);
+    while (any && !workbuf_any_full(&k->bufs)) {
+        /* acquire: pairs with the release of the last worker to leave */
+        any = atomic_load_explicit(&k->busy, memory_order_acquire) > 0;
+        worker_relax(spins);
+    }
+    atomic_fetch_sub_explicit(&k->hungry, 1, memory_order_relaxed);
+    return any;
+}
+
 /* Work until nobody has any; see Note [marking crew]. The caller is counted in busy. */
 static void
 worker_run(struct mark_worker *w)
@@ -87,12 +111,8 @@ worker_run(struct mark_worker *w)
         marker_drain(w);
         /* release: what this worker marked comes before; pairs with the acquire below */
         atomic_fetch_sub_explicit(&k->busy, 1, memory_order_acq_rel);
-        while (!workbuf_any_full(&k->bufs)) {
-            /* acquire: pairs with the release of the last worker to leave */
-            if (atomic_load_explicit(&k->busy, memory_order_acquire) == 0)
-                return;
-            worker_relax(&spins);
-        }
+        if (!worker_wait_for_work(k, &spins))
+            return;
         atomic_fetch_add_explicit(&k->busy, 1, memory_order_acq_rel);
     }
 }
@@ -110,10 +130,11 @@ crew_round(struct mark_worker *w)
     } while (!atomic_compare_exchange_weak_explicit(&k->joined, &n, n + 1, memory_order_acq_rel,
                                                     memory_order_relaxed));
     int64_t begin = os_thread_cpu_ns();
-    worker_begin(w, true);
+    w->shared = true;
+    worker_ready(w);
     atomic_fetch_add_explicit(&k->busy, 1, memory_order_acq_rel);
     worker_run(w);
-    worker_end(w);
+    worker_finish(w);
     /* A member that overslept the last round may join this one twice: the counts add up. */
     w->busy_ns += os_thread_cpu_ns() - begin;
     /* release: pairs with the acquire in marker_finish_stw, which reads our counts */
@@ -177,17 +198,18 @@ marker_begin_stw(struct marker *k)
     /* relaxed: the crew is parked, or on its way to finding the round closed */
     atomic_store_explicit(&k->busy, 1, memory_order_relaxed);
     k->workers[0].busy_ns = -os_thread_cpu_ns();
-    worker_begin(&k->workers[0], false);
+    k->workers[0].shared = false;
+    worker_ready(&k->workers[0]);
 }
 
 void
 marker_root(void *worker0, void **slot)
 {
-    marker_enqueue(worker0, (uintptr_t)*slot);
+    /* relaxed: a mutator may be storing; the barrier has accounted for either value */
+    marker_enqueue(worker0, __atomic_load_n((uintptr_t *)slot, __ATOMIC_RELAXED));
 }
 
-/* Add a worker's counts to the result, and clear them for the next cycle. */
-static void
+void
 marker_add_up(struct mark_worker *w, struct mark_result *out)
 {
     for (unsigned c = 0; c < GH_SPAN_CLASSES; c++) {
@@ -201,8 +223,18 @@ marker_add_up(struct mark_worker *w, struct mark_result *out)
     out->bytes += w->large_bytes[0] + w->large_bytes[1];
     out->scan_bytes += w->large_bytes[0];
     out->cpu_ns += w->busy_ns;
+    out->scan_work += w->scan_work;
+    for (unsigned c = 0; c < GH_CLASSES; c++) {
+        out->scan[c].single_objects += w->scan[c].single_objects;
+        out->scan[c].sparse_objects += w->scan[c].sparse_objects;
+        out->scan[c].dense_objects += w->scan[c].dense_objects;
+        out->scan[c].sparse_spans += w->scan[c].sparse_spans;
+        out->scan[c].dense_spans += w->scan[c].dense_spans;
+        w->scan[c] = (struct gh_scan_stats){0};
+    }
     w->large_bytes[0] = w->large_bytes[1] = 0;
     w->busy_ns = 0;
+    w->scan_work = 0;
 }
 
 void
@@ -210,7 +242,7 @@ marker_finish_stw(struct marker *k, struct mark_result *out)
 {
     struct mark_worker *w = &k->workers[0];
     worker_run(w);
-    worker_end(w);
+    worker_finish(w);
     /* acq_rel: whoever joined did so before; nobody can from here on */
     uint32_t joined = atomic_fetch_or_explicit(&k->joined, MARKER_CLOSED, memory_order_acq_rel);
     joined &= ~MARKER_CLOSED;

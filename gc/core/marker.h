@@ -18,6 +18,7 @@
 #define GH_GC_CORE_MARKER_H
 
 #include "alloc/spaces/go/gospace.h"
+#include "gc/api/observer.h"
 #include "gc/core/workbuf.h"
 
 enum {
@@ -34,16 +35,22 @@ struct marker;
 struct mark_worker {
     struct marker *marker;
     struct pages *pages;
-    struct workbuf *wb, *spare;    /* wb is the one pushed to and popped from */
-    bool shared;                   /* others mark at the same time: set bits atomically */
-    unsigned queued;               /* references ever queued; its remainder is the next slot */
-    unsigned pages_in, pages_out;  /* grey pages ever queued, ever taken */
+    struct workbuf *wb, *spare;   /* wb is the one pushed to and popped from; NULL: not ready */
+    bool shared;                  /* others mark at the same time: set bits atomically */
+    bool by_object;               /* queue objects, not pages */
+    bool silent;                  /* its owner holds locks: do not call marker.published */
+    const uintptr_t *wanted;      /* stop early when it is UINTPTR_MAX; may be NULL */
+    uint64_t scan_work;           /* bytes scanned, ever */
+    uint64_t scan_limit;          /* marker_drain stops when scan_work is past it */
+    unsigned queued;              /* references ever queued; its remainder is the next slot */
+    unsigned pages_in, pages_out; /* grey pages ever queued, ever taken */
     uintptr_t queue[MARKER_QUEUE]; /* 0 = free; entries: mark_ref.h */
     uintptr_t page_queue[MARKER_PAGES];
-    uint64_t marked[GH_SPAN_CLASSES]; /* objects turned grey or black, by span class */
-    uint64_t large_bytes[2];          /* of them large: with references, without */
-    int64_t busy_ns;                  /* CPU time */
-    pthread_t thread;                 /* workers > 0 */
+    uint64_t marked[GH_SPAN_CLASSES];      /* objects turned grey or black, by span class */
+    uint64_t large_bytes[2];               /* of them large: with references, without */
+    struct gh_scan_stats scan[GH_CLASSES]; /* how the scanned ones were scanned */
+    int64_t busy_ns;                       /* CPU time */
+    pthread_t thread;                      /* workers > 0 */
 } GH_ALIGNED(GH_CACHELINE);
 
 struct marker {
@@ -53,6 +60,10 @@ struct marker {
     unsigned nworkers;
     struct mark_worker *workers;
     struct workbuf_pool bufs;
+    bool by_object;
+    /* Called after work has been published, by whoever did it. */
+    void (*published)(void *ctx);
+    void *published_ctx;
 
     struct lock lock; /* WORKERS */
     struct cond wake;
@@ -65,15 +76,21 @@ struct marker {
     _Atomic(uint32_t) joined; /* crew members that joined this round; MARKER_CLOSED */
     _Atomic(uint32_t) left;
     _Atomic(uint32_t) busy;
+    /* atomic, relaxed, a hint: how many look for work, or sleep for want of it */
+    _Atomic(int) hungry;
 };
 
 struct mark_result {
     uint64_t objects, bytes;
     uint64_t scan_bytes; /* of `bytes`: objects with references */
     int64_t cpu_ns;      /* CPU time of all workers */
+    uint64_t scan_work;  /* bytes scanned */
+    struct gh_scan_stats scan[GH_CLASSES];
 };
 
 bool marker_open(struct marker *k, struct pages *pages, struct gospace *space, int procs);
+/* A worker that marks beside others, whose thread is the caller's business. */
+void marker_init_worker(struct marker *k, struct mark_worker *w);
 void marker_close(struct marker *k);
 
 /* A cycle, on the collecting thread with the world stopped: begin; marker_root for each root;
@@ -85,8 +102,16 @@ void marker_finish_stw(struct marker *k, struct mark_result *out);
 
 /* --- scan.c --- */
 
-/* Mark and scan until this worker's own queue and buffers are empty. */
-void marker_drain(struct mark_worker *w);
+/* Mark and scan until this worker's own queues and the common list are empty, or it has passed
+ * its scan_limit, or something is wanted of it; false then. */
+bool marker_drain(struct mark_worker *w);
+/* Hand everything this worker has queued to the others. True if there was anything. */
+bool marker_publish(struct mark_worker *w);
+/* Get buffers, if it has none; give them back (all must be empty). */
+void worker_ready(struct mark_worker *w);
+void worker_finish(struct mark_worker *w);
+/* Add a worker's counts to the result, and clear them for the next cycle. */
+void marker_add_up(struct mark_worker *w, struct mark_result *out);
 /* A reference found somewhere: on its way to being marked. */
 void marker_enqueue(struct mark_worker *w, uintptr_t ref);
 

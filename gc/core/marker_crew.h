@@ -7,12 +7,12 @@
 /* Worker 0 only: let the crew join this round. */
 void marker_wake_crew(struct marker *k);
 
-/* Whether somebody who joined has nothing to do. A hint. */
+/* Whether somebody has nothing to do. A hint. */
 GH_INLINE bool
 marker_is_hungry(const struct marker *k)
 {
-    uint32_t joined = atomic_load_explicit(&k->joined, memory_order_relaxed);
-    return atomic_load_explicit(&k->busy, memory_order_relaxed) < joined + 1;
+    /* relaxed: a hint */
+    return atomic_load_explicit(&k->hungry, memory_order_relaxed) > 0;
 }
 
 #endif

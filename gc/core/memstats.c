@@ -89,7 +89,9 @@ memstats_cycles(struct gh_heap *heap, struct gh_memstats *s)
     double avail = (double)gh_heap_now(heap) * heap->config.procs;
     if (avail > 0)
         s->gc_cpu_fraction = (double)(t->mark_cpu_ns + t->pause_cpu_ns) / avail;
-    s->gc_cpu_mark_dedicated_ns = t->mark_cpu_ns;
+    s->gc_cpu_mark_assist_ns = t->assist_cpu_ns;
+    s->gc_cpu_mark_dedicated_ns = t->mark_cpu_ns - t->assist_cpu_ns;
+    s->gc_cpu_mark_idle_ns = t->idle_cpu_ns;
     s->gc_cpu_pause_ns = t->pause_cpu_ns;
     s->gc_cpu_sweep_ns = load(&heap->background.sweep_cpu_ns);
     s->scavenge_background_ns = load(&heap->background.scavenge_cpu_ns);

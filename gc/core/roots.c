@@ -11,13 +11,23 @@ roots_init(struct roots *r)
 {
     *r = (struct roots){0};
     lock_init(&r->lock, LOCK_RANK_ROOTS);
+    cond_init(&r->scanned);
 }
 
 void
 roots_finish(struct roots *r)
 {
     free(r->ranges);
+    cond_finish(&r->scanned);
     lock_finish(&r->lock);
+}
+
+static void
+roots_left(struct roots *r, size_t more, size_t less)
+{
+    /* relaxed load: written under the lock. seq_cst: see roots_any_left. */
+    size_t left = atomic_load_explicit(&r->left, memory_order_relaxed);
+    atomic_store_explicit(&r->left, left + more - less, memory_order_seq_cst);
 }
 
 void
@@ -31,27 +41,128 @@ roots_add(struct roots *r, void **slots, size_t n)
         r->ranges = ranges;
         r->cap = cap;
     }
-    r->ranges[r->nranges++] = (struct root_range){slots, n};
+    r->ranges[r->nranges++] = (struct root_range){.slots = slots, .n = n};
+    if (r->marking)
+        roots_left(r, n, 0);
     lock_release(&r->lock);
+}
+
+static struct root_range *
+roots_find_locked(struct roots *r, void **slots)
+{
+    for (size_t i = 0; i < r->nranges; i++)
+        if (r->ranges[i].slots == slots)
+            return &r->ranges[i];
+    return NULL;
+}
+
+/* See Note [roots while marking]. */
+static void
+roots_scan_rest_locked(struct roots *r, struct root_range *range)
+{
+    size_t rest = range->n - range->scanned;
+    for (size_t i = range->scanned; i < range->n; i++)
+        r->late_visit(r->late_ctx, &range->slots[i]);
+    range->scanned = range->n;
+    roots_left(r, 0, rest);
 }
 
 bool
 roots_remove(struct roots *r, void **slots)
 {
-    bool found = false;
     lock_acquire(&r->lock);
-    for (size_t i = 0; i < r->nranges && !found; i++) {
-        if (r->ranges[i].slots == slots) {
-            r->ranges[i] = r->ranges[--r->nranges];
-            found = true;
+    struct root_range *range = roots_find_locked(r, slots);
+    while (range != NULL && range->scanning > 0) {
+        cond_wait(&r->scanned, &r->lock);
+        range = roots_find_locked(r, slots);
+    }
+    if (range != NULL && r->marking)
+        roots_scan_rest_locked(r, range);
+    if (range != NULL)
+        *range = r->ranges[--r->nranges];
+    lock_release(&r->lock);
+    return range != NULL;
+}
+
+/* --- scanning beside the mutators --- */
+
+uint64_t
+roots_start_stw(struct roots *r)
+{
+    size_t slots = 0;
+    lock_acquire(&r->lock);
+    for (size_t i = 0; i < r->nranges; i++) {
+        slots += r->ranges[i].n;
+        r->ranges[i].scanned = 0;
+    }
+    r->marking = true;
+    roots_left(r, slots, atomic_load_explicit(&r->left, memory_order_relaxed));
+    lock_release(&r->lock);
+    return slots * sizeof(void *);
+}
+
+void
+roots_end_stw(struct roots *r)
+{
+    lock_acquire(&r->lock);
+    CHECK(!roots_any_left(r), "roots_end_stw: roots have not been scanned");
+    r->marking = false;
+    lock_release(&r->lock);
+}
+
+/* Claim a piece; NULL if there is none. */
+static void **
+roots_claim_locked(struct roots *r, size_t *n)
+{
+    for (size_t i = 0; i < r->nranges; i++) {
+        struct root_range *range = &r->ranges[i];
+        size_t rest = range->n - range->scanned;
+        if (rest == 0)
+            continue;
+        *n = rest < ROOTS_PIECE ? rest : ROOTS_PIECE;
+        void **piece = range->slots + range->scanned;
+        range->scanned += *n;
+        range->scanning++;
+        return piece;
+    }
+    return NULL;
+}
+
+/* The piece at `piece` has been scanned: its range may have moved in the table, not gone. */
+static void
+roots_scanned_locked(struct roots *r, void **piece, size_t n)
+{
+    for (size_t i = 0; i < r->nranges; i++) {
+        struct root_range *range = &r->ranges[i];
+        if (range->scanning > 0 && piece >= range->slots && piece < range->slots + range->n) {
+            range->scanning--;
+            roots_left(r, 0, n);
+            cond_broadcast(&r->scanned);
+            return;
         }
     }
+    gh_throw("roots: a range went while it was being scanned, at %p", (void *)piece);
+}
+
+size_t
+roots_scan_piece(struct roots *r, roots_visit *visit, void *ctx)
+{
+    size_t n = 0;
+    lock_acquire(&r->lock);
+    void **piece = roots_claim_locked(r, &n);
     lock_release(&r->lock);
-    return found;
+    if (piece == NULL)
+        return 0;
+    for (size_t i = 0; i < n; i++)
+        visit(ctx, &piece[i]);
+    lock_acquire(&r->lock);
+    roots_scanned_locked(r, piece, n);
+    lock_release(&r->lock);
+    return n;
 }
 
 uint64_t
-roots_scan_stw(struct roots *r, void (*visit)(void *ctx, void **slot), void *ctx)
+roots_scan_stw(struct roots *r, roots_visit *visit, void *ctx)
 {
     uint64_t bytes = 0;
     lock_acquire(&r->lock);

@@ -10,6 +10,16 @@
 
 /* --- buffers --- */
 
+/* Publish a buffer. */
+static void
+worker_put_full(struct mark_worker *w, struct workbuf *b)
+{
+    struct marker *k = w->marker;
+    workbuf_put_full(&k->bufs, b);
+    if (k->published != NULL && !w->silent)
+        k->published(k->published_ctx);
+}
+
 /* The buffer is full: continue in the spare one; if that is full too, share it. */
 void
 worker_swap_full(struct mark_worker *w)
@@ -19,7 +29,7 @@ worker_swap_full(struct mark_worker *w)
     w->wb = w->spare;
     w->spare = b;
     if (w->wb->n == WORKBUF_OBJECTS) {
-        workbuf_put_full(p, w->wb);
+        worker_put_full(w, w->wb);
         w->wb = workbuf_get_empty(p);
     }
 }
@@ -31,7 +41,7 @@ worker_publish_pages(struct mark_worker *w, unsigned n)
     struct workbuf *b = workbuf_get_empty(&w->marker->bufs);
     for (; n > 0 && b->n < WORKBUF_OBJECTS; n--)
         b->obj[b->n++] = w->page_queue[w->pages_out++ % MARKER_PAGES];
-    workbuf_put_full(&w->marker->bufs, b);
+    worker_put_full(w, b);
 }
 
 void
@@ -83,7 +93,7 @@ worker_share(struct mark_worker *w)
     }
     struct workbuf *b = w->spare;
     w->spare = workbuf_get_empty(p);
-    workbuf_put_full(p, b);
+    worker_put_full(w, b);
 }
 
 /* --- marking through the span record --- */
@@ -180,17 +190,36 @@ scan_large(struct mark_worker *w, uintptr_t addr, const struct mspan *s)
         for (uintptr_t o = addr + MARKER_OBLET; o < end; o += MARKER_OBLET)
             worker_push(w, o);
     uintptr_t to = addr + MARKER_OBLET < end ? addr + MARKER_OBLET : end;
+    w->scan_work += to - addr;
     scan_typed(w, s->large_type, s->base, addr, to);
+}
+
+/* An object whose references its page's bitmap knows. */
+static void
+scan_by_bitmap(struct mark_worker *w, uintptr_t obj, const struct mspan *s)
+{
+    const uint64_t *bitmap = (const uint64_t *)(s->base + INLINE_SCANS_OFF - SPAN_BITMAP_BYTES);
+    size_t first = (obj - s->base) / GH_WORD, words = s->elemsize / GH_WORD;
+    for (size_t k = first; k < first + words; k++)
+        /* relaxed: a mutator may be changing the bits of other slots of the word */
+        if (__atomic_load_n(&bitmap[k / 64], __ATOMIC_RELAXED) >> k % 64 & 1)
+            scan_word(w, s->base + k * GH_WORD);
 }
 
 GH_NOINLINE static void
 scan_object(struct mark_worker *w, uintptr_t obj)
 {
     const struct mspan *s = pages_span_of(w->pages, obj);
+    w->scan[s->span_class >> 1].single_objects++;
     if (s->span_class < 2) {
         scan_large(w, obj, s);
-    } else if (s->elemsize == GH_WORD) {
+        return;
+    }
+    w->scan_work += s->elemsize;
+    if (s->elemsize == GH_WORD) {
         scan_word(w, obj);
+    } else if (s->inline_marks) {
+        scan_by_bitmap(w, obj, s);
     } else {
         const struct gh_type *t = *(const struct gh_type *const *)obj;
         scan_typed(w, t, obj + GH_HEADER, obj + GH_HEADER, obj + s->elemsize);
@@ -239,10 +268,42 @@ drain_look_up(struct mark_worker *w)
         worker_share(w);
 }
 
-void
+bool
+marker_publish(struct mark_worker *w)
+{
+    struct workbuf_pool *p = &w->marker->bufs;
+    if (w->wb == NULL)
+        return false;
+    bool any = drain_references(w);
+    for (; w->pages_in != w->pages_out; any = true) {
+        unsigned n = w->pages_in - w->pages_out;
+        worker_publish_pages(w, n);
+    }
+    struct workbuf **own[] = {&w->wb, &w->spare};
+    for (unsigned i = 0; i < 2; i++) {
+        if ((*own[i])->n == 0)
+            continue;
+        any = true;
+        worker_put_full(w, *own[i]);
+        *own[i] = workbuf_get_empty(p);
+    }
+    return any;
+}
+
+static bool
+drain_is_over(const struct mark_worker *w)
+{
+    /* relaxed: a hint; who acts on it takes the lock */
+    return w->scan_work >= w->scan_limit ||
+           (w->wanted != NULL && __atomic_load_n(w->wanted, __ATOMIC_RELAXED) == UINTPTR_MAX);
+}
+
+bool
 marker_drain(struct mark_worker *w)
 {
     for (unsigned turn = 1;; turn++) {
+        if (GH_UNLIKELY(drain_is_over(w)))
+            return false;
         uintptr_t entry;
         if (w->wb->n > 0)
             entry = w->wb->obj[--w->wb->n];
@@ -251,7 +312,7 @@ marker_drain(struct mark_worker *w)
         else if (drain_references(w) || worker_find_work(w))
             continue;
         else
-            return;
+            return true;
         if (entry & GREY_PAGE)
             scan_page(w, entry);
         else

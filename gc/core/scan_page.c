@@ -22,6 +22,7 @@ struct page_scan {
     unsigned span_class, words; /* of a slot */
     uint32_t magic;
     unsigned todo; /* bit k: pending[k] is not 0 */
+    unsigned scanned;
     uint64_t pending[MARK_WORDS];
 };
 
@@ -50,6 +51,13 @@ page_word(struct page_scan *p, uintptr_t addr)
     p->todo |= 1u << k;
 }
 
+/* relaxed: a mutator may be changing the bits of other slots of the word */
+GH_INLINE uint64_t
+page_bits(const struct page_scan *p, unsigned word)
+{
+    return __atomic_load_n(&p->bitmap[word], __ATOMIC_RELAXED);
+}
+
 /* Words base + 8 i for each bit i. */
 GH_INLINE void
 page_words(struct page_scan *p, uintptr_t base, uint64_t bits)
@@ -64,7 +72,7 @@ page_pairs(struct page_scan *p, unsigned k, uint64_t objects)
 {
     for (; objects != 0; objects &= objects - 1) {
         unsigned i = (unsigned)__builtin_ctzll(objects);
-        uint64_t bits = p->bitmap[2 * k + i / 32] >> i % 32 * 2;
+        uint64_t bits = page_bits(p, 2 * k + i / 32) >> i % 32 * 2;
         uintptr_t obj = p->page + (k * 64 + i) * 2 * GH_WORD;
         if (bits & 1)
             page_word(p, obj);
@@ -78,15 +86,16 @@ GH_INLINE void
 page_object(struct page_scan *p, unsigned first)
 {
     unsigned shift = first % 64;
-    uint64_t bits = p->bitmap[first / 64] >> shift;
+    uint64_t bits = page_bits(p, first / 64) >> shift;
     if (shift + p->words > 64)
-        bits |= p->bitmap[first / 64 + 1] << (64 - shift);
+        bits |= page_bits(p, first / 64 + 1) << (64 - shift);
     page_words(p, p->page + first * GH_WORD, bits & bits_low(p->words));
 }
 
 static void
 page_objects(struct page_scan *p, unsigned k, uint64_t objects)
 {
+    p->scanned += bits_popcount(objects);
     if (p->words == 2) {
         page_pairs(p, k, objects);
         return;
@@ -129,6 +138,24 @@ page_publish(struct page_scan *p, unsigned k)
     return bits;
 }
 
+/* Go's measure: a scan is dense if it reaches an eighth of the slots. */
+static void
+page_count(const struct page_scan *p)
+{
+    struct gh_scan_stats *s = &p->w->scan[p->span_class >> 1];
+    unsigned slots = (INLINE_SCANS_OFF - SPAN_BITMAP_BYTES) / (p->words * GH_WORD);
+    p->w->scan_work += p->scanned * p->words * GH_WORD;
+    if (p->scanned == 1) {
+        s->single_objects++;
+    } else if (p->scanned * 8 >= slots) {
+        s->dense_spans++;
+        s->dense_objects += p->scanned;
+    } else if (p->scanned > 0) {
+        s->sparse_spans++;
+        s->sparse_objects += p->scanned;
+    }
+}
+
 void
 scan_page(struct mark_worker *w, uintptr_t entry)
 {
@@ -160,4 +187,5 @@ scan_page(struct mark_worker *w, uintptr_t entry)
         uint64_t objects = page_claim(&p, k, page_publish(&p, k));
         page_objects(&p, k, objects);
     }
+    page_count(&p);
 }

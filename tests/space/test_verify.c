@@ -56,7 +56,7 @@ live_and_die_in_the_sweep(void *arg)
         return;
     struct fixture *f = state;
     struct mspan *s = grow_heap(f, p->span_class);
-    gospace_whiten_stw(&f->caches[0]);
+    gospace_start_mark_stw(&f->space);
     p->fault(f, s);
     gospace_start_sweep_stw(&f->space);
     gospace_finish_sweep(&f->space);
@@ -228,7 +228,7 @@ whiten_with_a_cached_span(void *arg)
 {
     struct fixture *f = arg;
     take_slot(f, 1, OTHER_SC, 0);
-    gospace_whiten_stw(&f->caches[0]);
+    gospace_whiten_stw(&f->caches[1]);
 }
 
 static void

@@ -1,0 +1,295 @@
+/* go.c - Go's collector: the world stops twice, briefly; everything else happens beside the
+ * mutators. Go: mgc.go.
+ *
+ *     sweep termination  stop 1: runs turn black, barriers go on, old marks are forgotten
+ *     mark               roots and stacks, then all that hangs on them (mark_phase.h)
+ *     mark termination   stop 2: every buffer looked at once more; runs and marks become the
+ *                        next cycle's free slots
+ *     sweep              in proportion to allocation, and in the background
+ *
+ * docs/design/cycle.md follows a cycle from trigger to trigger.
+ *
+ * A cycle has no thread of its own. The mutator that finds it due runs stop 1, and goes on; the
+ * thread that finds marking done runs stop 2, and reports. Until the report is out no other
+ * cycle begins, so that observers see cycles in order. Who asks for a collection (gh_gc) starts
+ * one and waits, blocked, so that its processor marks. */
+#include "gc/collectors/collectors.h"
+
+#include "alloc/pages/stackmem.h"
+
+#include <string.h>
+
+static enum cycle_state
+go_state(const struct gh_heap *heap)
+{
+    /* acquire: who sees NONE sees the books of the cycle before */
+    return (enum cycle_state)atomic_load_explicit(&heap->cycles.state, memory_order_acquire);
+}
+
+/* --- stop 1 --- */
+
+/* Whether the reason still holds, now that no other cycle can begin. */
+static bool
+go_still_wanted(const struct gh_heap *heap, enum gc_trigger why)
+{
+    switch (why) {
+    case GC_TRIGGER_HEAP:
+        return pacer_is_due(&heap->pacer, 0);
+    case GC_TRIGGER_TIME: {
+        /* relaxed: no cycle is running */
+        int64_t last = atomic_load_explicit(&heap->totals.last_gc_at, memory_order_relaxed);
+        return heap->pacer.gogc >= 0 &&
+               gh_heap_now(heap) - last >= heap->background.force_period_ns;
+    }
+    case GC_TRIGGER_FORCED:
+    case GC_TRIGGER_VERIFY:
+        break;
+    }
+    return true;
+}
+
+static void
+go_begin_mark_stw(struct gh_heap *heap, enum gc_trigger why)
+{
+    struct gh_cycle *c = &heap->cycles.cycle;
+    uint64_t stacks = 0;
+    c->heap_at_start = pacer_live(&heap->pacer);
+    /* relaxed: the world is stopped */
+    atomic_store_explicit(&heap->pages.gc_running, true, memory_order_relaxed);
+    gospace_finish_sweep(&heap->space);
+    gospace_start_mark_stw(&heap->space);
+    for (struct mutator *m = world_first(&heap->sched); m != NULL; m = world_next(m)) {
+        gospace_blacken_stw(&heap->space, &m->cache);
+        m->pub.tiny = 0; /* a white block must not be filled with new objects */
+        m->pub.tiny_offset = 0;
+        stacks += m->stack_hi - m->stack_lo;
+    }
+    atomic_store_explicit(&heap->pacer.max_stack_scan, stacks, memory_order_relaxed);
+    c->globals_scan = roots_start_stw(&heap->roots);
+    atomic_store_explicit(&heap->pacer.globals_scan, c->globals_scan, memory_order_relaxed);
+    pacer_start_cycle(&heap->pacer, os_now_ns(), heap->config.procs,
+                      why == GC_TRIGGER_HEAP   ? PACER_HEAP
+                      : why == GC_TRIGGER_TIME ? PACER_TIME
+                                               : PACER_FORCED);
+    mark_phase_start_stw(&heap->mark_phase);
+}
+
+/* Begin a cycle, if none is under way and it is still wanted. `self` RUNNING. */
+static bool
+go_start(struct gh_heap *heap, struct actor *self, enum gc_trigger why)
+{
+    struct cycles *y = &heap->cycles;
+    int none = CYCLE_NONE;
+    if (!atomic_compare_exchange_strong(&y->state, &none, CYCLE_STARTING))
+        return false;
+    if (!go_still_wanted(heap, why)) {
+        atomic_store_explicit(&y->state, CYCLE_NONE, memory_order_release);
+        return false;
+    }
+    background_start(heap);
+    gospace_finish_sweep(&heap->space); /* there is little left, if the pace was kept */
+    lock_acquire(&y->lock);
+    y->started++;
+    lock_release(&y->lock);
+
+    struct gh_cycle *c = &y->cycle;
+    *c = (struct gh_cycle){.forced = why == GC_TRIGGER_FORCED || why == GC_TRIGGER_VERIFY,
+                           .procs = heap->config.procs,
+                           .stw_procs = heap->config.procs};
+    y->verify = heap->config.verify || why == GC_TRIGGER_VERIFY;
+    y->why = why;
+    c->stop_waits_ns[0] = world_stop(&heap->sched, self);
+    c->start_at = gh_heap_now(heap) - c->stop_waits_ns[0];
+    go_begin_mark_stw(heap, why);
+    c->sweep_term_ns = gh_heap_now(heap) - c->start_at;
+    atomic_store_explicit(&y->state, CYCLE_MARKING, memory_order_release);
+    world_start(&heap->sched, self);
+
+    mark_phase_launch(&heap->mark_phase);
+    mark_phase_finish_if_quiet(&heap->mark_phase, self);
+    return true;
+}
+
+/* --- stop 2 --- */
+
+static void
+go_verify_stw(struct gh_heap *heap)
+{
+    size_t reached = verify_marks_stw(heap);
+    CHECK(reached <= heap->cycles.cycle.objects_marked,
+          "go_verify: %zu objects are reachable, %llu are marked", reached,
+          (unsigned long long)heap->cycles.cycle.objects_marked);
+}
+
+/* What the phase has found and what was born in it. */
+static void
+go_add_up_stw(struct gh_heap *heap)
+{
+    struct gh_cycle *c = &heap->cycles.cycle;
+    struct pacer *p = &heap->pacer;
+    struct mark_phase *phase = &heap->mark_phase;
+    struct mark_result found;
+    struct black_counts born;
+    mark_phase_end_stw(phase, &found);
+    roots_end_stw(&heap->roots);
+    heap_flush_mutators_stw(heap);
+    gospace_take_black_stw(&heap->space, &born);
+    c->objects_marked = found.objects + born.objects;
+    c->heap_marked = found.bytes + born.bytes;
+    c->heap_scan = found.scan_bytes + born.scan_bytes;
+    memcpy(c->scan, found.scan, sizeof c->scan);
+    /* relaxed, all of them: the world is stopped */
+    c->stack_scan = atomic_load_explicit(&phase->stack_scan, memory_order_relaxed);
+    c->assist_parks = atomic_load_explicit(&phase->parks, memory_order_relaxed);
+    c->assist_cpu_ns = atomic_load_explicit(&p->assist_ns, memory_order_relaxed);
+    c->dedicated_cpu_ns = atomic_load_explicit(&p->dedicated_ns, memory_order_relaxed) +
+                          atomic_load_explicit(&p->fractional_ns, memory_order_relaxed);
+    c->idle_cpu_ns = atomic_load_explicit(&p->idle_ns, memory_order_relaxed);
+}
+
+static void
+go_pace_stw(struct gh_heap *heap)
+{
+    struct gh_cycle *c = &heap->cycles.cycle;
+    struct pacer *p = &heap->pacer;
+    atomic_store_explicit(&p->last_stack_scan, c->stack_scan, memory_order_relaxed);
+    pacer_end_cycle(p, os_now_ns(), heap->config.procs, c->forced, &c->pacing);
+    pacer_reset_live(p, c->heap_marked);
+    pacer_commit(p, false);
+}
+
+static void
+go_end_mark_stw(struct gh_heap *heap)
+{
+    struct cycles *y = &heap->cycles;
+    y->cycle.heap_at_end = pacer_live(&heap->pacer);
+    go_add_up_stw(heap);
+    if (y->verify)
+        go_verify_stw(heap);
+    gospace_start_sweep_stw(&heap->space);
+    for (struct mutator *m = world_first(&heap->sched); m != NULL; m = world_next(m))
+        gospace_whiten_stw(&m->cache);
+    /* relaxed: the world is stopped */
+    atomic_store_explicit(&heap->pages.gc_running, false, memory_order_relaxed);
+    stackmem_release_unused(&heap->pages);
+    workbuf_pool_trim(&heap->marker.bufs);
+    if (y->verify) {
+        gospace_finish_sweep(&heap->space);
+        verify_heap_stw(heap);
+    }
+    go_pace_stw(heap);
+}
+
+/* After the world runs again: tell everybody. */
+static void
+go_announce(struct gh_heap *heap)
+{
+    struct cycles *y = &heap->cycles;
+    background_kick(&heap->background);
+    heap_report_cycle(heap, &y->cycle);
+    lock_acquire(&y->lock);
+    y->done++;
+    atomic_store_explicit(&y->state, CYCLE_NONE, memory_order_release);
+    cond_broadcast(&y->ended);
+    lock_release(&y->lock);
+}
+
+static bool
+go_terminate(struct gh_heap *heap, struct actor *self)
+{
+    struct gh_cycle *c = &heap->cycles.cycle;
+    int64_t begin = gh_heap_now(heap);
+    int64_t waited = world_stop(&heap->sched, self);
+    if (mark_phase_recheck_stw(&heap->mark_phase)) {
+        c->restarts++;
+        world_start(&heap->sched, self);
+        return false;
+    }
+    c->stop_waits_ns[1] = waited;
+    c->mark_ns = begin - c->start_at - c->sweep_term_ns;
+    go_end_mark_stw(heap);
+    int64_t now = gh_heap_now(heap);
+    c->mark_term_ns = now - begin;
+    c->stop_wait_ns = c->stop_waits_ns[0] + c->stop_waits_ns[1];
+    c->pause_ns = c->sweep_term_ns + c->mark_term_ns;
+    heap_book_cycle_stw(heap, c, now);
+    world_start(&heap->sched, self);
+    go_announce(heap);
+    return true;
+}
+
+/* --- asking for a cycle --- */
+
+/* Wait until `n` cycles are done, without a processor. */
+static void
+go_wait(struct gh_heap *heap, struct mutator *self, uint64_t n)
+{
+    struct cycles *y = &heap->cycles;
+    gh_blocked_enter(&self->pub);
+    mark_phase_wake(&heap->mark_phase);
+    lock_acquire(&y->lock);
+    while (y->done < n)
+        cond_wait(&y->ended, &y->lock);
+    lock_release(&y->lock);
+    gh_blocked_exit(&self->pub);
+}
+
+/* A whole cycle that begins after the call: the one under way, if any, began too early. */
+static void
+go_collect_whole(struct gh_heap *heap, struct mutator *self, enum gc_trigger why)
+{
+    struct cycles *y = &heap->cycles;
+    lock_acquire(&y->lock);
+    uint64_t before = y->started;
+    lock_release(&y->lock);
+    for (;;) {
+        bool ours = go_start(heap, &self->actor, why);
+        lock_acquire(&y->lock);
+        uint64_t started = y->started;
+        lock_release(&y->lock);
+        go_wait(heap, self, started);
+        /* somebody else's will do, but not for what only ours does */
+        if (ours || (started > before && why != GC_TRIGGER_VERIFY))
+            return;
+    }
+}
+
+/* For a thread that is no mutator: a processor for the time of stop 1. */
+static void
+go_collect_without_mutator(struct gh_heap *heap, enum gc_trigger why)
+{
+    struct procs *p = &heap->sched.procs;
+    uintptr_t guard = 0;
+    struct actor self = {.name = "background"};
+    lock_acquire(&p->lock);
+    actor_add_locked(p, &self, ACTOR_DEDICATED, &guard);
+    actor_enter_locked(p, &self);
+    lock_release(&p->lock);
+    go_start(heap, &self, why);
+    lock_acquire(&p->lock);
+    actor_leave_locked(p, &self, ACTOR_BLOCKED);
+    actor_remove_locked(p, &self);
+    lock_release(&p->lock);
+    mark_phase_wake(&heap->mark_phase);
+}
+
+static void
+go_collect(struct gh_heap *heap, struct mutator *self, enum gc_trigger why)
+{
+    if (self == NULL)
+        go_collect_without_mutator(heap, why);
+    else if (why == GC_TRIGGER_HEAP) {
+        if (go_state(heap) == CYCLE_NONE)
+            go_start(heap, &self->actor, why);
+        mutator_safepoint(self);
+    } else
+        go_collect_whole(heap, self, why);
+}
+
+const struct collector collector_go = {
+    .name = "go",
+    .help = "concurrent tri-colour mark-sweep, as Go's",
+    .concurrent = true,
+    .collect = go_collect,
+    .terminate = go_terminate,
+};

@@ -1,0 +1,99 @@
+/* barrier.c - see Note [hybrid barrier]. Go: mwbbuf.go, mbarrier.go.
+ *
+ * Contexts: owner mutator, RUNNING. None of this is a safepoint: between the reading of the old
+ * value and the store nothing can intervene that looks at the mutator. */
+#include "gc/core/barrier.h"
+
+#include <string.h>
+
+bool
+barrier_flush(struct mutator_mark *mm)
+{
+    unsigned n = mm->nbuffered;
+    if (n == 0)
+        return false;
+    mm->nbuffered = 0;
+    worker_ready(&mm->work);
+    for (unsigned i = 0; i < n; i++)
+        marker_enqueue(&mm->work, mm->buffer[i]);
+    return true;
+}
+
+GH_INLINE void
+barrier_put(struct mutator_mark *mm, uintptr_t ref)
+{
+    if (ref != 0)
+        mm->buffer[mm->nbuffered++] = ref;
+}
+
+/* Room for two more values. */
+GH_INLINE void
+barrier_make_room(struct mutator_mark *mm)
+{
+    if (GH_UNLIKELY(mm->nbuffered > BARRIER_SLOTS - 2))
+        barrier_flush(mm);
+}
+
+void
+gh_barrier_slow(struct gh_mutator *m, void **slot, void *value)
+{
+    struct mutator_mark *mm = mutator_mark(mutator_of(m));
+    barrier_make_room(mm);
+    /* relaxed: another mutator may be storing; see Note [hybrid barrier] */
+    barrier_put(mm, __atomic_load_n((uintptr_t *)slot, __ATOMIC_RELAXED));
+    barrier_put(mm, (uintptr_t)value);
+}
+
+void
+barrier_shade(struct mutator *m, uintptr_t ref)
+{
+    if (!m->pub.barrier_on)
+        return;
+    struct mutator_mark *mm = mutator_mark(m);
+    barrier_make_room(mm);
+    barrier_put(mm, ref);
+}
+
+/* The barrier for `n` slots at once: what they hold, and what they are about to hold. */
+GH_NOINLINE static void
+barrier_bulk(struct mutator_mark *mm, void *const *to, void *const *from, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        barrier_make_room(mm);
+        barrier_put(mm, __atomic_load_n((const uintptr_t *)&to[i], __ATOMIC_RELAXED));
+        if (from != NULL)
+            barrier_put(mm, __atomic_load_n((const uintptr_t *)&from[i], __ATOMIC_RELAXED));
+    }
+}
+
+/* relaxed, both: see gh_store */
+static void
+copy_word(void **to, void *const *from)
+{
+    __atomic_store_n(to, __atomic_load_n(from, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+}
+
+void
+gh_copy_refs(struct gh_mutator *m, void *to, const void *from, size_t n)
+{
+    void **d = to;
+    void *const *s = from;
+    if (GH_UNLIKELY(m->barrier_on))
+        barrier_bulk(mutator_mark(mutator_of(m)), d, s, n);
+    if ((uintptr_t)d <= (uintptr_t)s)
+        for (size_t i = 0; i < n; i++)
+            copy_word(&d[i], &s[i]);
+    else
+        for (size_t i = n; i-- > 0;)
+            copy_word(&d[i], &s[i]);
+}
+
+void
+gh_clear_refs(struct gh_mutator *m, void *at, size_t n)
+{
+    void **d = at;
+    if (GH_UNLIKELY(m->barrier_on))
+        barrier_bulk(mutator_mark(mutator_of(m)), d, NULL, n);
+    for (size_t i = 0; i < n; i++)
+        __atomic_store_n(&d[i], NULL, __ATOMIC_RELAXED);
+}

@@ -1,0 +1,34 @@
+/* barrier.h - the write barrier of concurrent marking: Go's hybrid barrier.
+ *
+ * Note [hybrid barrier]. While a cycle marks, a store of `value` into a slot that holds `old`
+ * greys both before it happens:
+ *
+ *     shade(*slot); shade(value); *slot = value
+ *
+ * Shading what is overwritten (Yuasa) keeps the heap as it was when the cycle began: whatever
+ * was reachable through the heap then gets marked. Shading what is stored (Dijkstra) closes the
+ * one way around that: a reference that only a stack held which has not been scanned yet,
+ * stored into an object that is black already, and then dropped from the stack. A stack that
+ * has been scanned stays black: what a mutator loads from the heap afterwards is protected by
+ * the first half, what it allocates is born black. So frames need no barrier and no stack is
+ * scanned twice (Clements and Hudson, Go proposal 17503; docs/design/barrier.md has the whole
+ * argument).
+ *
+ * Two mutators that store into one slot at the same time may both see the same old value, so
+ * that the value which the first stored is overwritten unseen; it has been shaded as the first
+ * one's new value. That is why both shades are unconditional.
+ *
+ * Shading is put off: values go into a buffer of the mutator's, which is emptied when it is
+ * full, when the mutator flushes for the end of marking, and in the stop that ends it. A value
+ * in a buffer counts as grey. */
+#ifndef GH_GC_CORE_BARRIER_H
+#define GH_GC_CORE_BARRIER_H
+
+#include "gc/core/mutator_mark.h"
+
+/* Grey what is in the buffer. Owner of the mutator_mark. True if there was anything. */
+bool barrier_flush(struct mutator_mark *mm);
+/* Owner mutator, RUNNING: grey one object, if a cycle is marking. Not a safepoint. */
+void barrier_shade(struct mutator *m, uintptr_t ref);
+
+#endif

@@ -1,0 +1,125 @@
+/* mark_phase.h - marking beside the mutators: who does it, and how everybody learns that it is
+ * done. Go: gcDrain, gcMarkDone, gcBgMarkWorker.
+ *
+ * Marking is done by drainers: worker threads that hold a processor, and mutators that lend
+ * theirs for a slice of time (assist.h). Between slices a mutator holds no grey objects but
+ * those in its barrier buffer and what its last flush made of it: what a slice leaves is
+ * published for all.
+ *
+ * Note [end of marking]. The phase is quiet when nobody drains, no work is published, no root
+ * is left and every stack has been scanned:
+ *
+ *     busy == 0 && nothing in the full list && roots left == 0 && stacks_left == 0
+ *
+ * Whoever changes one of these looks whether it is quiet afterwards. All of them are
+ * sequentially consistent, so of two that change two of them at once, the later one sees it.
+ * Quiet is not yet done: barrier buffers may hold grey objects. So whoever finds it quiet
+ * starts a ragged barrier: every mutator is asked, at a safepoint of its own, to publish what
+ * it has (`acks_left` counts those who have not). If nobody had anything and it is still quiet
+ * then, the world is stopped. A store after a mutator's answer may have greyed something again;
+ * therefore *safety* rests on nothing but a complete look at every buffer inside the stop. If
+ * that finds work, the world goes on, `restarts` is counted, and marking resumes. The ragged
+ * barrier only makes that rare.
+ *
+ * `finishing` says who is at it: 0 nobody; 1 the ragged barrier is under way; 2 one thread, the
+ * one that moved it from 1 to 2, decides. Only the move from 0 to 1 starts anything, and after
+ * each return to 0 the same thread looks again whether it is quiet, so that nobody's finding is
+ * lost. */
+#ifndef GH_GC_CORE_MARK_PHASE_H
+#define GH_GC_CORE_MARK_PHASE_H
+
+#include "gc/core/mutator_mark.h"
+#include "gc/core/roots.h"
+#include "gc/sched/world.h"
+
+struct gh_heap;
+
+struct mark_thread {
+    struct mark_worker work;
+    struct actor actor;
+    uintptr_t poke; /* its guard word */
+    struct mark_phase *phase;
+    pthread_t thread;
+    unsigned index;
+    enum actor_kind role; /* its own: what it is about to be, or is */
+} GH_ALIGNED(GH_CACHELINE);
+
+struct mark_phase {
+    /* immutable after open */
+    struct gh_heap *heap;
+    struct marker *marker;
+    /* End the cycle: stop the world, look again, book it, let the world run. False if there was
+     * work left. `self` RUNNING. */
+    bool (*terminate)(struct gh_heap *heap, struct actor *self);
+    struct mark_thread *threads; /* [nthreads_max] */
+    unsigned nthreads_max;
+
+    /* world-stopped only for writing; atomic, relaxed: who does not run looks at it as a hint
+     */
+    _Atomic(bool) on; /* a phase is under way */
+
+    /* atomic, seq_cst: Note [end of marking] */
+    _Atomic(int) busy;
+    _Atomic(int) stacks_left;
+    _Atomic(int) acks_left;
+    _Atomic(int) finishing;
+    _Atomic(bool) flushed; /* somebody had something to publish at the ragged barrier */
+
+    /* atomic, relaxed: hints and statistics */
+    _Atomic(int) asleep;          /* worker threads that wait for work */
+    _Atomic(int) idle_active;     /* idle workers that hold a processor */
+    _Atomic(int) parked;          /* mutators that wait for credit */
+    _Atomic(uint64_t) parks;      /* of this cycle */
+    _Atomic(uint64_t) stack_scan; /* bytes of stacks scanned in this cycle */
+
+    struct lock lock; /* WORKERS */
+    struct cond work; /* worker threads wait here */
+    struct cond paid; /* mutators in debt wait here */
+    /* guarded by lock */
+    bool closing;
+    unsigned nthreads;             /* started */
+    _Atomic(int) dedicated_wanted; /* dedicated workers this phase lacks; atomic: a hint */
+    struct mark_result retired;    /* of mutators that detached during the phase */
+    /* guarded by the lock of roots */
+    struct mark_worker roots_worker;
+};
+
+bool mark_phase_open(struct mark_phase *p, struct gh_heap *heap);
+/* No phase is under way. */
+void mark_phase_close(struct mark_phase *p);
+
+/* _stw: begin; every mutator is asked for its stack. */
+void mark_phase_start_stw(struct mark_phase *p);
+/* After the start, the world running: start threads, scan the stacks of those who sleep. */
+void mark_phase_launch(struct mark_phase *p);
+/* _stw: look into every buffer. True if anything was grey: it is published now. */
+bool mark_phase_recheck_stw(struct mark_phase *p);
+/* _stw, nothing is grey: end, and add up what was found. */
+void mark_phase_end_stw(struct mark_phase *p, struct mark_result *out);
+
+/* A mutator attaches or detaches; RUNNING, owner. */
+bool mark_phase_attach(struct mark_phase *p, struct mutator *m);
+void mark_phase_detach(struct mark_phase *p, struct mutator *m);
+/* Serve REQUEST_SCAN and REQUEST_FLUSH: gc/sched/world.h, Note [requests]. */
+void mark_phase_serve(struct mark_phase *p, struct mutator *m, uint32_t requests, bool owner);
+
+/* A drainer, RUNNING: between begin and end it may hold grey objects. mark_phase_drain goes on
+ * until `w` is past its scan_limit, or wanted, or there is nothing to do; false then.
+ * mark_phase_end_drain publishes what is left. */
+void mark_phase_begin_drain(struct mark_phase *p, struct mark_worker *w);
+bool mark_phase_drain(struct mark_phase *p, struct mark_worker *w);
+void mark_phase_end_drain(struct mark_phase *p, struct mark_worker *w);
+GH_INLINE bool
+mark_phase_is_on(const struct mark_phase *p)
+{
+    return atomic_load_explicit(&p->on, memory_order_relaxed);
+}
+
+/* Finish the phase if it is quiet. `self` RUNNING, at a safepoint. May stop the world. */
+void mark_phase_finish_if_quiet(struct mark_phase *p, struct actor *self);
+/* Whether there is anything to drain: a hint. */
+bool mark_phase_any_work(const struct mark_phase *p);
+/* A processor has become free, or work was published: wake a thread that can use it. */
+void mark_phase_wake(struct mark_phase *p);
+
+#endif

@@ -1,0 +1,275 @@
+/* mark_threads.c - see mark_threads.h.
+ *
+ * A thread sleeps on the condition `work` until a phase is on and there is something to mark
+ * and a processor to be had. Who publishes work or gives a processor back wakes one, by a hint
+ * without the lock, which may be missed; so the first thread wakes by itself every TICK_NS
+ * while a phase is on. It then also asks mutators for a slice if there is work that nobody
+ * does, because all processors belong to mutators that do not allocate. Outside of a phase
+ * nobody wakes. */
+#include "gc/core/mark_threads.h"
+
+#include "gc/core/assist.h"
+#include "gc/core/heap.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    THREADS_MAX = 64,
+    CHUNK_WORK = GH_TORTURE ? 256 : 32 * 1024, /* bytes scanned between looks around */
+};
+static const int64_t TICK_NS = INT64_C(2) * 1000 * 1000;
+static const int64_t LOOK_NS = INT64_C(20) * 1000; /* for work, before going to sleep */
+
+/* --- one turn with a processor --- */
+
+/* What has been scanned since the last call pays for what mutators allocate. */
+static void
+thread_credit(struct mark_phase *p, const struct mark_worker *w, uint64_t *reported)
+{
+    int64_t did = (int64_t)(w->scan_work - *reported);
+    *reported = w->scan_work;
+    assist_credit(p, did);
+}
+
+/* Nothing to do at this moment: others may be about to publish. */
+static bool
+thread_look_for_work(struct mark_thread *t)
+{
+    struct mark_phase *p = t->phase;
+    int64_t until = os_now_ns() + LOOK_NS;
+    bool found = false;
+    atomic_fetch_add_explicit(&p->marker->hungry, 1, memory_order_relaxed);
+    while (!found && !actor_is_wanted(&t->actor) && os_now_ns() < until) {
+        for (int i = 0; i < 32; i++)
+            __builtin_ia32_pause();
+        found = mark_phase_any_work(p);
+    }
+    atomic_fetch_sub_explicit(&p->marker->hungry, 1, memory_order_relaxed);
+    return found;
+}
+
+static void
+thread_drain(struct mark_thread *t)
+{
+    struct mark_phase *p = t->phase;
+    struct mark_worker *w = &t->work;
+    uint64_t reported = w->scan_work;
+    bool more = true;
+    mark_phase_begin_drain(p, w);
+    while (more && !actor_is_wanted(&t->actor)) {
+        w->scan_limit = w->scan_work + CHUNK_WORK;
+        more = mark_phase_drain(p, w);
+        thread_credit(p, w, &reported);
+    }
+    mark_phase_end_drain(p, w);
+    thread_credit(p, w, &reported);
+}
+
+static void
+thread_book(struct mark_thread *t, int64_t ns)
+{
+    struct pacer *p = &t->phase->heap->pacer;
+    /* relaxed: a sum */
+    atomic_fetch_add_explicit(t->role == ACTOR_DEDICATED ? &p->dedicated_ns : &p->idle_ns, ns,
+                              memory_order_relaxed);
+}
+
+/* RUNNING: mark until there is nothing to do, or the processor is wanted. */
+static void
+thread_run(struct mark_thread *t)
+{
+    struct mark_phase *p = t->phase;
+    while (mark_phase_is_on(p)) {
+        int64_t begin = os_now_ns();
+        thread_drain(t);
+        bool go_on =
+            !actor_is_wanted(&t->actor) && (mark_phase_any_work(p) || thread_look_for_work(t));
+        thread_book(t, os_now_ns() - begin);
+        mark_phase_finish_if_quiet(p, &t->actor);
+        if (!go_on)
+            return;
+    }
+}
+
+/* --- getting and giving back the processor --- */
+
+/* Whether this thread should try, and as what. */
+static bool
+thread_is_needed_locked(struct mark_thread *t)
+{
+    struct mark_phase *p = t->phase;
+    if (!mark_phase_is_on(p) || !mark_phase_any_work(p))
+        return false;
+    t->role = ACTOR_IDLE;
+    if (p->dedicated_wanted > 0) {
+        p->dedicated_wanted--;
+        t->role = ACTOR_DEDICATED;
+        return true;
+    }
+    /* relaxed: written under this lock */
+    return procs_any_free(&p->heap->sched.procs) &&
+           atomic_load_explicit(&p->idle_active, memory_order_relaxed) <
+               p->heap->pacer.idle_max;
+}
+
+static bool
+thread_enter(struct mark_thread *t)
+{
+    struct procs *procs = &t->phase->heap->sched.procs;
+    bool entered = true;
+    lock_acquire(&procs->lock);
+    t->actor.kind = t->role;
+    if (t->role == ACTOR_DEDICATED)
+        actor_enter_locked(procs, &t->actor);
+    else
+        entered = actor_try_enter_locked(procs, &t->actor);
+    lock_release(&procs->lock);
+    return entered;
+}
+
+static void
+thread_leave(struct mark_thread *t)
+{
+    struct procs *procs = &t->phase->heap->sched.procs;
+    lock_acquire(&procs->lock);
+    actor_leave_locked(procs, &t->actor, ACTOR_BLOCKED);
+    lock_release(&procs->lock);
+}
+
+/* The lock is held at entry and exit, not between. */
+static void
+thread_turn_locked(struct mark_thread *t)
+{
+    struct mark_phase *p = t->phase;
+    bool idle = t->role == ACTOR_IDLE;
+    if (idle)
+        atomic_fetch_add_explicit(&p->idle_active, 1, memory_order_relaxed);
+    lock_release(&p->lock);
+    if (thread_enter(t)) {
+        thread_run(t);
+        thread_leave(t);
+    }
+    lock_acquire(&p->lock);
+    if (idle)
+        atomic_fetch_sub_explicit(&p->idle_active, 1, memory_order_relaxed);
+    else if (mark_phase_is_on(p))
+        p->dedicated_wanted++;
+}
+
+/* Work, and nobody does it: ask those who have the processors. */
+static void
+thread_tick_locked(struct mark_phase *p)
+{
+    struct procs *procs = &p->heap->sched.procs;
+    if (!mark_phase_any_work(p) || procs_any_free(procs) || atomic_load(&p->busy) > 0)
+        return;
+    lock_release(&p->lock);
+    lock_acquire(&procs->lock);
+    world_post_locked(&p->heap->sched, REQUEST_SLICE);
+    lock_release(&procs->lock);
+    lock_acquire(&p->lock);
+}
+
+static void
+thread_sleep_locked(struct mark_thread *t)
+{
+    struct mark_phase *p = t->phase;
+    atomic_fetch_add_explicit(&p->asleep, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&p->marker->hungry, 1, memory_order_relaxed);
+    if (t->index > 0 || !mark_phase_is_on(p))
+        cond_wait(&p->work, &p->lock);
+    else if (!cond_wait_until(&p->work, &p->lock, os_now_ns() + TICK_NS))
+        thread_tick_locked(p);
+    atomic_fetch_sub_explicit(&p->marker->hungry, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&p->asleep, 1, memory_order_relaxed);
+}
+
+static void *
+thread_main(void *arg)
+{
+    struct mark_thread *t = arg;
+    struct mark_phase *p = t->phase;
+    lock_acquire(&p->lock);
+    while (!p->closing) {
+        if (thread_is_needed_locked(t))
+            thread_turn_locked(t);
+        else
+            thread_sleep_locked(t);
+    }
+    lock_release(&p->lock);
+    return NULL;
+}
+
+/* --- starting and ending --- */
+
+bool
+mark_threads_open(struct mark_phase *p)
+{
+    int n = p->heap->config.procs;
+    p->nthreads_max = n < THREADS_MAX ? (unsigned)n : THREADS_MAX;
+    p->threads = aligned_alloc(GH_CACHELINE, p->nthreads_max * sizeof *p->threads);
+    if (p->threads != NULL)
+        memset(p->threads, 0, p->nthreads_max * sizeof *p->threads);
+    return p->threads != NULL;
+}
+
+static bool
+thread_start_locked(struct mark_phase *p, struct mark_thread *t)
+{
+    struct procs *procs = &p->heap->sched.procs;
+    t->phase = p;
+    t->index = p->nthreads;
+    marker_init_worker(p->marker, &t->work);
+    t->work.wanted = &t->poke;
+    snprintf(t->actor.name, sizeof t->actor.name, "mark worker %u", t->index);
+    lock_release(&p->lock);
+    lock_acquire(&procs->lock);
+    actor_add_locked(procs, &t->actor, ACTOR_IDLE, &t->poke);
+    lock_release(&procs->lock);
+    bool started = pthread_create(&t->thread, NULL, thread_main, t) == 0;
+    if (!started) {
+        lock_acquire(&procs->lock);
+        actor_remove_locked(procs, &t->actor);
+        lock_release(&procs->lock);
+    }
+    lock_acquire(&p->lock);
+    return started;
+}
+
+void
+mark_threads_start(struct mark_phase *p)
+{
+    lock_acquire(&p->lock);
+    while (p->nthreads < p->nthreads_max && thread_start_locked(p, &p->threads[p->nthreads]))
+        p->nthreads++;
+    cond_broadcast(&p->work);
+    lock_release(&p->lock);
+}
+
+void
+mark_threads_close(struct mark_phase *p)
+{
+    struct procs *procs = &p->heap->sched.procs;
+    lock_acquire(&p->lock);
+    p->closing = true;
+    cond_broadcast(&p->work);
+    lock_release(&p->lock);
+    for (unsigned i = 0; i < p->nthreads; i++) {
+        pthread_join(p->threads[i].thread, NULL);
+        lock_acquire(&procs->lock);
+        actor_remove_locked(procs, &p->threads[i].actor);
+        lock_release(&procs->lock);
+    }
+    free(p->threads);
+}
+
+void
+mark_threads_add_up_stw(struct mark_phase *p, struct mark_result *out)
+{
+    for (unsigned i = 0; i < p->nthreads; i++) {
+        worker_finish(&p->threads[i].work);
+        marker_add_up(&p->threads[i].work, out);
+    }
+}
