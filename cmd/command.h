@@ -22,6 +22,7 @@ const struct command *const *command_all(void);
 const struct command *command_find(const char *name);
 
 int command_run(int argc, char **argv, struct gh_error *err);
+int command_simulate(int argc, char **argv, struct gh_error *err);
 int command_list(int argc, char **argv, struct gh_error *err);
 int command_help(int argc, char **argv, struct gh_error *err);
 int command_version(int argc, char **argv, struct gh_error *err);

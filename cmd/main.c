@@ -23,6 +23,42 @@ static const struct command command_row_run = {
                "GOGC=off goheap run mb --json report.json",
     .run = command_run,
 };
+static const struct command command_row_simulate = {
+    .name = "simulate",
+    .usage = "FILE|- [--json]",
+    .summary = "show what the pacer does with a program",
+    .about =
+        "Runs the pacer, and no heap, on a program that is given by its rates, and prints a "
+        "line a cycle: as CSV, or with --json a JSON object each.\n\n"
+        "FILE has a setting a line, 'key = value', and comments behind '#':\n"
+        "  cycles          how many; 50\n"
+        "  procs           GOMAXPROCS; 8\n"
+        "  gogc            percent, or off; 100\n"
+        "  memory_limit    bytes, or off; off\n"
+        "  globals_bytes   roots; 32KiB\n"
+        "  initial_bytes   live after the first cycle; 256KiB\n"
+        "and, as a stream, a value for every cycle:\n"
+        "  alloc_rate      KiB allocated by a CPU in a ms; must be given\n"
+        "  scan_rate       KiB scanned by a CPU in a ms; 1024\n"
+        "  growth_rate     of what lives, from cycle to cycle; must be given\n"
+        "  scannable       share of the heap that may hold references; 1\n"
+        "  stack_bytes     8KiB\n"
+        "  non_heap_bytes  in use, and no objects; if missing, the limit is on objects\n"
+        "\nA stream is a sum of numbers and of\n"
+        "  ramp(height, cycles)   step(height, cycle)   unit(height)\n"
+        "  oscillate(height, phase, period)   random(height, seed)\n"
+        "  list(value, ...)       delay(cycles, stream) repeat(cycles, stream)\n"
+        "  scale(factor, stream)  limit(least, most, stream)\n"
+        "  quantize(multiple, stream)\n"
+        "\nA sample, in which allocation becomes three times as fast:\n"
+        "  cycles = 30\n"
+        "  alloc_rate = 33 + step(66, 20)\n"
+        "  growth_rate = 2 + ramp(-1, 12)\n"
+        "\ndocs/simulate.md explains the model and every column.",
+    .example = "goheap simulate program.scenario\n"
+               "goheap simulate --json - < program.scenario",
+    .run = command_simulate,
+};
 static const struct command command_row_list = {
     .name = "list",
     .usage = "[workloads|size-classes|options] [--json]",
@@ -52,7 +88,8 @@ static const struct command command_row_version = {
 };
 
 static const struct command *const commands[] = {
-    &command_row_run, &command_row_list, &command_row_help, &command_row_version, NULL,
+    &command_row_run,  &command_row_simulate, &command_row_list,
+    &command_row_help, &command_row_version,  NULL,
 };
 
 const struct command *const *
