@@ -145,14 +145,13 @@ help_godebug_key(FILE *out, const struct godebug_key *key)
         size_t used = strlen(values);
         snprintf(values + used, sizeof values - used, "%s%d", i > 0 ? "|" : "", i);
     }
-    fprintf(out, "\n%s=%s (default: %s)%s%s\n", key->name, values, key->fallback,
-            key->option != NULL ? ", also " : "", key->option != NULL ? key->option : "");
-    const char *const parts[][2] = {
-        {"Does:", key->does}, {"", key->about}, {"Costs:", key->costs}};
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        int column = fprintf(out, "  %-6s ", parts[i][0]);
-        cli_wrap(out, parts[i][1], column, column);
-    }
+    fprintf(out, "\n%s=%s", key->name, values);
+    cli_wrap(out, key->does, 0, fprintf(out, "  "));
+    const char *const parts[][2] = {{"", key->about}, {"Costs: ", key->costs}};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        cli_wrap(out, parts[i][1], 4, fprintf(out, "    %s", parts[i][0]));
+    fprintf(out, "    Default: %s.%s%s\n", key->fallback,
+            key->option != NULL ? " The same: " : "", key->option != NULL ? key->option : "");
 }
 
 static void

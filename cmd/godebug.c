@@ -10,7 +10,7 @@
 #include <string.h>
 
 const struct godebug_key godebug_keys[] = {
-    {"gctrace", 2, "0", "--gctrace, --gctrace=2", "print a line a collection",
+    {"gctrace", 2, "0", "--gctrace or --gctrace=2", "print a line a collection",
      "Number, time, share of all CPU, wall and CPU times of the three phases, the heap before, "
      "after and alive, its goal, stacks, globals, processors. With 2, lines that begin with "
      "\"scan:\" follow: how many objects were scanned for themselves, one by one in a span, "

@@ -343,9 +343,8 @@ const struct cli_option plan_knobs[] = {
     {"threads", 0, "N", "GOHEAP_THREADS", NULL, "1", "mutator threads of the workload",
      set_threads, NULL, NULL},
     {"memlimit", 0, "BYTES|off", "GOHEAP_MEMLIMIT", "GOMEMLIMIT", "off",
-     "collect more often rather than let memory in all grow above BYTES, a whole number with "
-     "B, "
-     "KiB, MiB, GiB or TiB behind it",
+     "soft limit of all memory: collect more often and give back sooner to stay below BYTES (a "
+     "whole number with B, KiB, MiB, GiB or TiB behind it)",
      set_memlimit, set_go_memlimit, NULL},
     {.flag = "collector",
      .arg = "NAME",
@@ -370,8 +369,8 @@ const struct cli_option plan_knobs[] = {
      "print what was given back to the OS, in Go's format", set_scavtrace, set_go_scavtrace,
      NULL},
     {"godebug", 0, "KEY=N,...", "GOHEAP_GODEBUG", "GODEBUG", "",
-     "settings of Go's runtime, key by key in front of those of the variable; 'goheap help "
-     "godebug' explains them",
+     "debug settings of Go's runtime, each stronger than the variable's; 'goheap help godebug' "
+     "explains them",
      set_godebug, set_go_godebug, NULL},
     {"madvise", 0, "HOW", "GOHEAP_MADVISE", "GODEBUG=madvdontneed", "dontneed",
      "how memory is given back to the OS: dontneed or free", set_madvise, set_go_madvise, NULL},

@@ -42,6 +42,26 @@ report_line(const struct facts *f, FILE *out, const char *label, const char *fig
     fprintf(out, "%s %s\n", figures[n - 1][0], figures[n - 1][1]);
 }
 
+/* The knobs that matter, on a second line if one is too short. */
+static void
+report_knobs(const struct facts *f, FILE *out)
+{
+    char gogc[16] = "off", limit[64] = "", left[160], right[160];
+    struct humane h;
+    bool plain = strcmp(f->marker, gh_markers()[0]) == 0;
+    if (f->gogc >= 0)
+        snprintf(gogc, sizeof gogc, "%d", f->gogc);
+    if (f->memory_limit != GH_MEMORY_LIMIT_OFF)
+        snprintf(limit, sizeof limit, ", memory limit %s",
+                 humane_bytes(&h, (double)f->memory_limit));
+    snprintf(left, sizeof left, "GOGC %s%s, %d procs, %d mutator thread%s,", gogc, limit,
+             f->procs, f->threads, f->threads == 1 ? "" : "s");
+    snprintf(right, sizeof right, "collector %s%s%s%s", f->collector, plain ? "" : ", marker ",
+             plain ? "" : f->marker, f->interrupted ? ", INTERRUPTED" : "");
+    bool two = strlen(left) + 1 + strlen(right) > WIDTH;
+    fprintf(out, "%s%c%s\n\n", left, two ? '\n' : ' ', right);
+}
+
 static void
 report_heading(const struct facts *f, FILE *out)
 {
@@ -57,18 +77,8 @@ report_heading(const struct facts *f, FILE *out)
         fprintf(out, " --%s %s", name, value);
         column += chars;
     }
-    char gogc[16] = "off", limit[64] = "";
-    struct humane h;
-    if (f->gogc >= 0)
-        snprintf(gogc, sizeof gogc, "%d", f->gogc);
-    if (f->memory_limit != GH_MEMORY_LIMIT_OFF)
-        snprintf(limit, sizeof limit, ", memory limit %s",
-                 humane_bytes(&h, (double)f->memory_limit));
-    fprintf(out, "\nGOGC %s%s, %d procs, %d mutator thread%s, collector %s", gogc, limit,
-            f->procs, f->threads, f->threads == 1 ? "" : "s", f->collector);
-    if (strcmp(f->marker, gh_markers()[0]) != 0)
-        fprintf(out, ", marker %s", f->marker);
-    fprintf(out, "%s\n\n", f->interrupted ? ", INTERRUPTED" : "");
+    fputc('\n', out);
+    report_knobs(f, out);
 }
 
 static void
