@@ -110,9 +110,8 @@ plan_parse_line(struct resolver *r, int argc, char **argv, struct gh_error *err)
 
 struct plan_source {
     const char *text;
-    const char *name; /* as in struct plan_setting */
-    char where[64];   /* the same for a message: "--gogc", "GODEBUG=gctrace" */
-    bool by_go_rules, is_default;
+    char where[PLAN_SOURCE_MAX]; /* for a message: "--gogc", "GOGC", "GODEBUG=gctrace" */
+    bool is_flag, by_go_rules, is_default;
     char copy[PLAN_VALUE_MAX];
 };
 
@@ -149,18 +148,18 @@ plan_godebug_key(const struct cli_option *row)
     return row->go_env != NULL && strncmp(row->go_env, prefix, n) == 0 ? row->go_env + n : NULL;
 }
 
-/* Take the row's key from a list of settings. */
+/* Take the row's key from a list of settings that `name` holds. */
 static bool
 plan_take_key(struct plan_source *s, const struct cli_option *row, const char *list,
-              const char *name, const char *joint)
+              const char *name)
 {
     const char *key = plan_godebug_key(row);
     if (key == NULL)
         return false;
     s->text = godebug_value(list, key, s->copy, sizeof s->copy);
     s->by_go_rules = true;
-    s->name = strcmp(name, "--godebug") == 0 ? "flag" : name;
-    snprintf(s->where, sizeof s->where, "%s%s%s", name, joint, key);
+    s->is_flag = name[0] == '-';
+    snprintf(s->where, sizeof s->where, "%s%s%s", name, s->is_flag ? " " : "=", key);
     return s->text != NULL;
 }
 
@@ -169,23 +168,23 @@ static bool
 plan_take_value(struct plan_source *s, const char *text, const char *name, bool by_go_rules)
 {
     s->text = text;
-    s->name = name;
     s->by_go_rules = by_go_rules;
+    s->is_flag = false;
     snprintf(s->where, sizeof s->where, "%s", name != NULL ? name : "");
     return text != NULL;
 }
 
-/* The strongest source of the row, by the order in plan.h. */
+/* The strongest source of the row: flags, goheap's variables, Go's, the default. */
 static void
 plan_find_source(const struct resolver *r, const struct cli_option *row, struct plan_source *s)
 {
-    *s = (struct plan_source){.text = plan_is_knob(row) ? r->flags[row - plan_knobs] : NULL,
-                              .name = "flag"};
+    *s = (struct plan_source){.is_flag = true};
+    s->text = plan_is_knob(row) ? r->flags[row - plan_knobs] : NULL;
     snprintf(s->where, sizeof s->where, "--%s", row->flag);
-    if (s->text != NULL || plan_take_key(s, row, plan_godebug_flag(r), "--godebug", " ") ||
+    if (s->text != NULL || plan_take_key(s, row, plan_godebug_flag(r), "--godebug") ||
         plan_take_value(s, plan_env(row->env), row->env, false) ||
-        plan_take_key(s, row, plan_env("GOHEAP_GODEBUG"), "GOHEAP_GODEBUG", "=") ||
-        plan_take_key(s, row, plan_env("GODEBUG"), "GODEBUG", "="))
+        plan_take_key(s, row, plan_env("GOHEAP_GODEBUG"), "GOHEAP_GODEBUG") ||
+        plan_take_key(s, row, plan_env("GODEBUG"), "GODEBUG"))
         return;
     if (plan_godebug_key(row) == NULL &&
         plan_take_value(s, plan_env(row->go_env), row->go_env, true))
@@ -239,7 +238,7 @@ plan_apply(struct resolver *r, const struct cli_option *row, struct gh_error *er
           PLAN_SETTINGS_MAX);
     struct plan_setting *setting = &p->settings[p->n_settings++];
     setting->row = row;
-    setting->source = s.name;
+    snprintf(setting->source, sizeof setting->source, "%s", s.is_flag ? "flag" : s.where);
     plan_describe(p, setting, s.text);
     return true;
 }

@@ -13,13 +13,18 @@
 
 enum plan_color { PLAN_COLOR_AUTO, PLAN_COLOR_ALWAYS, PLAN_COLOR_NEVER };
 
-enum { PLAN_WARNINGS_MAX = 8, PLAN_SETTINGS_MAX = 40, PLAN_VALUE_MAX = 48 };
+enum {
+    PLAN_WARNINGS_MAX = 8,
+    PLAN_SETTINGS_MAX = 40,
+    PLAN_VALUE_MAX = 48,
+    PLAN_SOURCE_MAX = 48
+};
 
 /* What a knob's row set, and by what: "flag" (its own, or --godebug), "GOHEAP_GOGC", "GOGC",
- * "default". */
+ * "GODEBUG=gctrace", "default". */
 struct plan_setting {
     const struct cli_option *row;
-    const char *source;
+    char source[PLAN_SOURCE_MAX];
     char value[PLAN_VALUE_MAX]; /* as resolved, shortened to fit */
 };
 
