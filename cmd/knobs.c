@@ -358,6 +358,10 @@ const struct cli_option plan_knobs[] = {
      .help = "in which order objects are marked",
      .set = set_marker,
      .choices = gh_markers},
+    {"godebug", 0, "KEY=N,...", "GOHEAP_GODEBUG", "GODEBUG", "",
+     "debug settings of Go's runtime, each stronger than the variable's; 'goheap help godebug' "
+     "explains them",
+     set_godebug, set_go_godebug, NULL},
     {"gctrace", 0, NULL, "GOHEAP_GCTRACE", "GODEBUG=gctrace", "0",
      "print a line a collection on stderr, in Go's format; --gctrace=2 adds how objects were "
      "scanned",
@@ -368,10 +372,6 @@ const struct cli_option plan_knobs[] = {
     {"scavtrace", 0, NULL, "GOHEAP_SCAVTRACE", "GODEBUG=scavtrace", "0",
      "print what was given back to the OS, in Go's format", set_scavtrace, set_go_scavtrace,
      NULL},
-    {"godebug", 0, "KEY=N,...", "GOHEAP_GODEBUG", "GODEBUG", "",
-     "debug settings of Go's runtime, each stronger than the variable's; 'goheap help godebug' "
-     "explains them",
-     set_godebug, set_go_godebug, NULL},
     {"madvise", 0, "HOW", "GOHEAP_MADVISE", "GODEBUG=madvdontneed", "dontneed",
      "how memory is given back to the OS: dontneed or free", set_madvise, set_go_madvise, NULL},
     {"shrink-stacks", 0, NULL, "GOHEAP_SHRINK_STACKS", "GODEBUG=gcshrinkstackoff", "1",
