@@ -193,6 +193,26 @@ cli_wrap(FILE *out, const char *text, int indent, int column)
     fputc('\n', out);
 }
 
+const char *
+cli_default(const struct cli_option *row)
+{
+    return row->choices != NULL ? row->choices()[0] : row->fallback;
+}
+
+/* What is said of an option, with its values and its default behind it. */
+static void
+cli_help_text(const struct cli_option *row, char *out, size_t bytes)
+{
+    const char *value = cli_default(row);
+    size_t used = (size_t)snprintf(out, bytes, "%s", row->help);
+    for (size_t i = 0; row->choices != NULL && row->choices()[i] != NULL && used < bytes; i++)
+        used += (size_t)snprintf(out + used, bytes - used, "%s%s", i > 0 ? ", " : ": ",
+                                 row->choices()[i]);
+    bool off = row->arg == NULL && value != NULL && strcmp(value, "0") == 0;
+    if (value != NULL && value[0] != '\0' && !off && used < bytes)
+        snprintf(out + used, bytes - used, " (default: %s)", value);
+}
+
 void
 cli_help(FILE *out, const struct cli_option *const *rows, size_t n)
 {
@@ -208,11 +228,7 @@ cli_help(FILE *out, const struct cli_option *const *rows, size_t n)
         }
         fprintf(out, "%*s", HELP_COLUMN - column, "");
         char text[400];
-        bool is_switch = row->arg == NULL,
-             off = is_switch && row->fallback != NULL && strcmp(row->fallback, "0") == 0;
-        bool shown = row->fallback != NULL && row->fallback[0] != '\0' && !off;
-        snprintf(text, sizeof text, "%s%s%s%s", row->help, shown ? " (default: " : "",
-                 shown ? row->fallback : "", shown ? ")" : "");
+        cli_help_text(row, text, sizeof text);
         cli_wrap(out, text, HELP_COLUMN, HELP_COLUMN);
     }
 }

@@ -30,6 +30,9 @@ struct cli_option {
     bool (*set)(void *target, const char *text, struct gh_error *err);
     /* The same for a value from `go_env`, by Go's rules; NULL: as `set`. */
     bool (*set_go)(void *target, const char *text, struct gh_error *err);
+    /* The values it takes, NULL-terminated; the first is the default. NULL: not a choice, or
+     * `help` names them. */
+    const char *const *(*choices)(void);
 };
 
 struct cli {
@@ -53,6 +56,9 @@ const struct cli_option *cli_find(const struct cli *c, const char *word);
 
 /* Whether the operand after `word` is its value: it takes one, and "=" does not give it. */
 bool cli_wants_next(const struct cli_option *row, const char *word);
+
+/* The default of `row`, as shown; NULL if there is none. */
+const char *cli_default(const struct cli_option *row);
 
 /* The rows as a help text of at most 80 columns. */
 void cli_help(FILE *out, const struct cli_option *const *rows, size_t n);

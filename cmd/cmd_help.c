@@ -1,5 +1,6 @@
 /* cmd_help.c - `goheap help`, and the help texts that --help of every command prints. */
 #include "cmd/command.h"
+#include "cmd/godebug.h"
 #include "cmd/plan.h"
 #include "workloads/nearest.h"
 #include "workloads/plugin.h"
@@ -48,6 +49,16 @@ help_knobs(FILE *out)
         rows[i] = &plan_knobs[i];
     fprintf(out, "\nOptions of every workload:\n");
     cli_help(out, rows, plan_knob_count());
+    for (size_t i = 0; i < plan_knob_count(); i++) {
+        const struct cli_option *row = rows[i];
+        if (row->choices == NULL)
+            continue;
+        fprintf(out, "\nValues of --%s:\n", row->flag);
+        for (const char *const *value = row->choices(); *value != NULL; value++) {
+            const char *text = plan_value_help(row->flag, *value);
+            help_name(out, *value, text != NULL ? text : "");
+        }
+    }
 }
 
 void
@@ -124,12 +135,57 @@ help_workload(FILE *out, const struct gh_workload *w, const char *word)
     help_workload_example(out, w, word);
 }
 
+/* --- GODEBUG --- */
+
+static void
+help_godebug_key(FILE *out, const struct godebug_key *key)
+{
+    char values[40] = "";
+    for (int i = 0; i <= key->max; i++) {
+        size_t used = strlen(values);
+        snprintf(values + used, sizeof values - used, "%s%d", i > 0 ? "|" : "", i);
+    }
+    fprintf(out, "\n%s=%s", key->name, values);
+    cli_wrap(out, key->does, 0, fprintf(out, "  "));
+    const char *const parts[][2] = {{"", key->about}, {"Costs: ", key->costs}};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        cli_wrap(out, parts[i][1], 4, fprintf(out, "    %s", parts[i][0]));
+    fprintf(out, "    Default: %s.%s%s\n", key->fallback,
+            key->option != NULL ? " The same: " : "", key->option != NULL ? key->option : "");
+}
+
+static void
+help_godebug(FILE *out)
+{
+    fprintf(out, "usage: goheap run WORKLOAD --godebug KEY=N,...\n"
+                 "       GODEBUG=KEY=N,... goheap run WORKLOAD\n\n");
+    cli_wrap(
+        out,
+        "GODEBUG is the variable by which Go's runtime is told to trace or to debug. The "
+        "keys below have the effect here that they have in Go 1.26. For each key --godebug "
+        "beats GOHEAP_GODEBUG, which beats GODEBUG; an option with the same meaning beats "
+        "them all, its own variable the two variables. Of a key that is given twice the "
+        "last counts. --godebug and GOHEAP_GODEBUG are strict: a key that nobody knows, or "
+        "another value, is an error. Other keys of Go's have no effect and are warned of. "
+        "Traces go to standard error, each line whole.",
+        0, 0);
+    for (size_t i = 0; i < godebug_key_count(); i++)
+        help_godebug_key(out, &godebug_keys[i]);
+    fprintf(out, "\nExamples:\n"
+                 "  goheap run binary-trees --godebug gctrace=2,gcpacertrace=1\n"
+                 "  goheap run mark --godebug gccheckmark=1,clobberfree=1\n"
+                 "  goheap list godebug --json\n");
+}
+
+/* --- the command --- */
+
 static int
 help_unknown(const char *word, struct gh_error *err)
 {
     const char *names[CANDIDATES_MAX];
     size_t n = 0;
     struct nearest_hint hint;
+    names[n++] = "godebug";
     for (const struct command *const *c = command_all(); *c != NULL && n < CANDIDATES_MAX; c++)
         names[n++] = (*c)->name;
     for (const struct gh_workload *const *w = registry_all(); *w != NULL && n < CANDIDATES_MAX;
@@ -157,6 +213,10 @@ command_help(int argc, char **argv, struct gh_error *err)
     }
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
         word = "help";
+    if (strcmp(word, "godebug") == 0) {
+        help_godebug(stdout);
+        return GH_EXIT_OK;
+    }
     const struct command *c = command_find(word);
     if (c != NULL) {
         help_command(stdout, c);

@@ -1,6 +1,8 @@
-/* cmd_list.c - `goheap list`: workloads, size classes, options; as tables or as JSON. */
+/* cmd_list.c - `goheap list`: workloads, size classes, options, keys of GODEBUG; as tables or
+ * as JSON. */
 #include "alloc/spaces/go/sizeclass.h"
 #include "cmd/command.h"
+#include "cmd/godebug.h"
 #include "cmd/plan.h"
 #include "workloads/nearest.h"
 #include "workloads/registry.h"
@@ -99,7 +101,8 @@ list_size_classes_json(void)
 static const char *
 list_default(const struct cli_option *row)
 {
-    return row->fallback != NULL && row->fallback[0] != '\0' ? row->fallback : "-";
+    const char *value = cli_default(row);
+    return value != NULL && value[0] != '\0' ? value : "-";
 }
 
 static void
@@ -123,10 +126,47 @@ list_options_json(void)
     json_t *array = json_array();
     for (size_t i = 0; i < plan_knob_count(); i++) {
         const struct cli_option *row = &plan_knobs[i];
-        json_array_append_new(array, json_pack("{s:s, s:s?, s:s?, s:s?, s:s?, s:s}", "flag",
-                                               row->flag, "value", row->arg, "variable",
-                                               row->env, "go_variable", row->go_env, "default",
-                                               row->fallback, "help", row->help));
+        json_t *o = json_pack("{s:s, s:s?, s:s?, s:s?, s:s?, s:s}", "flag", row->flag, "value",
+                              row->arg, "variable", row->env, "go_variable", row->go_env,
+                              "default", cli_default(row), "help", row->help);
+        json_t *choices = json_array();
+        for (size_t k = 0; row->choices != NULL && row->choices()[k] != NULL; k++)
+            json_array_append_new(choices, json_string(row->choices()[k]));
+        if (row->choices != NULL)
+            json_object_set(o, "choices", choices);
+        json_decref(choices);
+        json_array_append_new(array, o);
+    }
+    return array;
+}
+
+/* --- GODEBUG --- */
+
+static void
+list_godebug(void)
+{
+    printf("%-17s %-7s %-8s %s\n", "key", "values", "default", "option");
+    for (size_t i = 0; i < godebug_key_count(); i++) {
+        const struct godebug_key *key = &godebug_keys[i];
+        char values[16];
+        snprintf(values, sizeof values, "0..%d", key->max);
+        printf("%-17s %-7s %-8s %s\n    ", key->name, values, key->fallback,
+               key->option != NULL ? key->option : "-");
+        cli_wrap(stdout, key->does, 4, 4);
+    }
+}
+
+static json_t *
+list_godebug_json(void)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < godebug_key_count(); i++) {
+        const struct godebug_key *key = &godebug_keys[i];
+        json_array_append_new(array,
+                              json_pack("{s:s, s:i, s:i, s:s, s:s?, s:s, s:s, s:s}", "key",
+                                        key->name, "min", 0, "max", key->max, "default",
+                                        key->fallback, "option", key->option, "help", key->does,
+                                        "about", key->about, "costs", key->costs));
     }
     return array;
 }
@@ -141,6 +181,7 @@ static const struct list {
     {"workloads", list_workloads, list_workloads_json},
     {"size-classes", list_size_classes, list_size_classes_json},
     {"options", list_options, list_options_json},
+    {"godebug", list_godebug, list_godebug_json},
 };
 
 struct list_args {
@@ -187,9 +228,10 @@ list_take(void *ctx, const struct cli_option *row, char *value, struct gh_error 
         }
     }
     nearest_hint(value, "", names, sizeof lists / sizeof lists[0], &hint);
-    return gh_error_set(
-        err, GH_EXIT_USAGE, "there is no list '%.60s'%s", value,
-        hint.text[0] != '\0' ? hint.text : "; there are workloads, size-classes and options");
+    return gh_error_set(err, GH_EXIT_USAGE, "there is no list '%.60s'%s", value,
+                        hint.text[0] != '\0'
+                            ? hint.text
+                            : "; there are workloads, size-classes, options and godebug");
 }
 
 int

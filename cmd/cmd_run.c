@@ -8,9 +8,12 @@
 #include "cmd/term.h"
 
 #include "alloc/base/os.h"
+#include "alloc/spaces/go/sizeclass.h"
 #include "profiles/gctrace.h"
+#include "profiles/pacertrace.h"
 #include "profiles/report.h"
 #include "profiles/report_json.h"
+#include "profiles/scavtrace.h"
 #include "workloads/runner.h"
 
 #include <signal.h>
@@ -24,10 +27,13 @@ struct run {
     struct environment environment;
     struct pauses pauses;
     struct gctrace gctrace;
+    struct pacertrace pacertrace;
+    struct scavtrace scavtrace;
     struct job_result result;
     int64_t started_unix_ns;
     double total_wall_s;
-    int gogc; /* at the end: workloads may change it */
+    int gogc; /* at the end: workloads may change it, and the limit */
+    uint64_t memory_limit;
 
     struct facts facts;
     struct facts_setting settings[PLAN_SETTINGS_MAX];
@@ -37,15 +43,37 @@ struct run {
 
 /* --- the job --- */
 
+/* The observers, in the order in which Go prints what they print of a cycle. */
+static bool
+run_observe(struct run *r, struct gh_heap *heap)
+{
+    const struct plan *p = &r->plan;
+    r->pacertrace = (struct pacertrace){.fd = STDERR_FILENO};
+    r->scavtrace = (struct scavtrace){.fd = STDERR_FILENO};
+    r->gctrace = (struct gctrace){
+        .fd = STDERR_FILENO, .level = p->gctrace, .class_bytes = sizeclass_bytes};
+    const struct {
+        bool wanted;
+        struct gh_observer observer;
+    } rows[] = {
+        {true, pauses_observer(&r->pauses)},
+        {p->pacertrace, pacertrace_observer(&r->pacertrace)},
+        {p->gctrace > 0, gctrace_observer(&r->gctrace)},
+        {p->scavtrace, scavtrace_observer(&r->scavtrace)},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].wanted && !gh_observe(heap, &rows[i].observer))
+            return false;
+    return true;
+}
+
 static struct gh_heap *
 run_open_heap(struct run *r, struct gh_error *err)
 {
     struct gh_heap *heap = gh_heap_open(&r->plan.config, err);
     if (heap == NULL)
         return NULL;
-    struct gh_observer pauses = pauses_observer(&r->pauses);
-    struct gh_observer trace = gctrace_observer(&r->gctrace, STDERR_FILENO);
-    if (!gh_observe(heap, &pauses) || (r->plan.gctrace && !gh_observe(heap, &trace))) {
+    if (!run_observe(r, heap)) {
         gh_error_set(err, GH_EXIT_FAILED, "the heap takes no more observers");
         gh_heap_close(heap);
         return NULL;
@@ -62,7 +90,8 @@ run_job(struct run *r, struct gh_error *err)
     if (heap == NULL)
         return false;
     struct progress progress;
-    bool live = !p->quiet && !p->gctrace && term_is_live(STDERR_FILENO);
+    bool traces = p->gctrace > 0 || p->pacertrace || p->scavtrace;
+    bool live = !p->quiet && !traces && term_is_live(STDERR_FILENO);
     progress_start(&progress, live, p->workload->name, &r->pauses);
     const struct job_plan job = {
         .workload = p->workload,
@@ -76,6 +105,7 @@ run_job(struct run *r, struct gh_error *err)
     bool ok = workload_run(&job, &r->result, err);
     progress_stop(&progress);
     r->gogc = gh_gogc(heap);
+    r->memory_limit = gh_memory_limit(heap);
     r->total_wall_s = (double)(os_now_ns() - begin) / 1e9;
     gh_heap_close(heap);
     return ok && gh_memstats_check(&r->result.memstats, err);
@@ -113,7 +143,9 @@ run_facts(struct run *r)
         .threads = p->threads,
         .gogc = r->gogc,
         .procs = p->config.procs,
+        .memory_limit = r->memory_limit,
         .collector = p->config.collector,
+        .marker = p->config.marker,
         .show_settings = p->verbose,
         .interrupted = j->interrupted,
         .settings = r->settings,

@@ -3,6 +3,9 @@
  * Flags and GOHEAP_* variables are strict. Go's own variables follow Go's rules as to what is a
  * value; but where Go would silently fall back to a default, this is an error that says so: a
  * benchmark must not run with another setting than its user believes. */
+#include "cmd/knobs.h"
+#include "cmd/bytecount.h"
+#include "cmd/godebug.h"
 #include "cmd/plan.h"
 
 #include <stdlib.h>
@@ -20,7 +23,7 @@ knob_number(const char *text, long long *out)
     return true;
 }
 
-static bool
+bool
 knob_int(const char *text, int min, int max, int *out, struct gh_error *err)
 {
     long long n;
@@ -34,7 +37,7 @@ knob_int(const char *text, int min, int max, int *out, struct gh_error *err)
     return true;
 }
 
-static bool
+bool
 knob_bool(const char *text, bool *out, struct gh_error *err)
 {
     if (strcmp(text, "1") != 0 && strcmp(text, "0") != 0)
@@ -43,8 +46,7 @@ knob_bool(const char *text, bool *out, struct gh_error *err)
     return true;
 }
 
-/* The index of `text` among `words`, or an error that names them. */
-static bool
+bool
 knob_choice(const char *text, const char *const *words, int *out, struct gh_error *err)
 {
     char all[160] = "";
@@ -132,20 +134,100 @@ set_collector(void *target, const char *text, struct gh_error *err)
 }
 
 static bool
-set_gctrace(void *target, const char *text, struct gh_error *err)
+set_marker(void *target, const char *text, struct gh_error *err)
 {
-    return knob_bool(text, &((struct plan *)target)->gctrace, err);
+    const char *const *names = gh_markers();
+    int i = 0;
+    if (!knob_choice(text, names, &i, err))
+        return false;
+    ((struct plan *)target)->config.marker = names[i];
+    return true;
 }
 
-/* Go: any positive number switches it on; more than 1 asks for more than is offered here. */
+/* As in Go, the largest number there is means none as well. */
+static bool
+set_memlimit(void *target, const char *text, struct gh_error *err)
+{
+    uint64_t *limit = &((struct plan *)target)->config.memory_limit;
+    if (text[0] == '\0' || strcmp(text, "off") == 0) {
+        *limit = GH_MEMORY_LIMIT_OFF;
+        return true;
+    }
+    if (text[0] == '-')
+        return gh_error_set(err, GH_EXIT_USAGE,
+                            "%.60s is negative; write a number of bytes, or off for no limit",
+                            text);
+    return bytecount_parse(text, limit, err);
+}
+
+static bool
+set_go_memlimit(void *target, const char *text, struct gh_error *err)
+{
+    struct gh_error why;
+    return set_memlimit(target, text, &why) ||
+           gh_error_set(err, GH_EXIT_USAGE, "%s (Go would not start either)", why.text);
+}
+
+static bool
+set_gctrace(void *target, const char *text, struct gh_error *err)
+{
+    return knob_int(text, 0, 2, &((struct plan *)target)->gctrace, err);
+}
+
+/* Go: any positive number switches it on, and there is nothing above 2. */
 static bool
 set_go_gctrace(void *target, const char *text, struct gh_error *err)
 {
     int level = 0;
     if (!knob_int(text, 0, INT32_MAX, &level, err))
         return false;
-    ((struct plan *)target)->gctrace = level > 0;
+    ((struct plan *)target)->gctrace = level < 2 ? level : 2;
     return true;
+}
+
+static bool
+set_pacertrace(void *target, const char *text, struct gh_error *err)
+{
+    return knob_bool(text, &((struct plan *)target)->pacertrace, err);
+}
+
+static bool
+set_go_pacertrace(void *target, const char *text, struct gh_error *err)
+{
+    int level = 0;
+    if (!knob_int(text, 0, INT32_MAX, &level, err))
+        return false;
+    ((struct plan *)target)->pacertrace = level > 0;
+    return true;
+}
+
+static bool
+set_scavtrace(void *target, const char *text, struct gh_error *err)
+{
+    return knob_bool(text, &((struct plan *)target)->scavtrace, err);
+}
+
+static bool
+set_go_scavtrace(void *target, const char *text, struct gh_error *err)
+{
+    int level = 0;
+    if (!knob_int(text, 0, INT32_MAX, &level, err))
+        return false;
+    ((struct plan *)target)->scavtrace = level > 0;
+    return true;
+}
+
+static bool
+set_godebug(void *target, const char *text, struct gh_error *err)
+{
+    return (void)target, godebug_parse(text, err);
+}
+
+/* Go's variable: its settings are warned of, not refused, if they are without effect. */
+static bool
+set_go_godebug(void *target, const char *text, struct gh_error *err)
+{
+    return (void)target, (void)text, (void)err, true;
 }
 
 static bool
@@ -254,38 +336,90 @@ set_help(void *target, const char *text, struct gh_error *err)
 const struct cli_option plan_knobs[] = {
     {"gogc", 0, "N|off", "GOHEAP_GOGC", "GOGC", "100",
      "collect when the heap has grown by N percent since the last collection", set_gogc,
-     set_go_gogc},
+     set_go_gogc, NULL},
     {"procs", 0, "N", "GOHEAP_PROCS", "GOMAXPROCS", NULL,
      "threads that collect in parallel, 1 to 1024 (default: what the machine offers)",
-     set_procs, set_go_procs},
+     set_procs, set_go_procs, NULL},
     {"threads", 0, "N", "GOHEAP_THREADS", NULL, "1", "mutator threads of the workload",
-     set_threads, NULL},
-    {"collector", 0, "NAME", "GOHEAP_COLLECTOR", NULL, "stw", "collector: stw (stop the world)",
-     set_collector, NULL},
+     set_threads, NULL, NULL},
+    {"memlimit", 0, "BYTES|off", "GOHEAP_MEMLIMIT", "GOMEMLIMIT", "off",
+     "soft limit of all memory: collect more often and give back sooner to stay below BYTES (a "
+     "whole number with B, KiB, MiB, GiB or TiB behind it)",
+     set_memlimit, set_go_memlimit, NULL},
+    {.flag = "collector",
+     .arg = "NAME",
+     .env = "GOHEAP_COLLECTOR",
+     .help = "how garbage is found",
+     .set = set_collector,
+     .choices = gh_collectors},
+    {.flag = "marker",
+     .arg = "NAME",
+     .env = "GOHEAP_MARKER",
+     .help = "in which order objects are marked",
+     .set = set_marker,
+     .choices = gh_markers},
+    {"godebug", 0, "KEY=N,...", "GOHEAP_GODEBUG", "GODEBUG", "",
+     "debug settings of Go's runtime, each stronger than the variable's; 'goheap help godebug' "
+     "explains them",
+     set_godebug, set_go_godebug, NULL},
     {"gctrace", 0, NULL, "GOHEAP_GCTRACE", "GODEBUG=gctrace", "0",
-     "print a line a collection on stderr, in Go's format", set_gctrace, set_go_gctrace},
+     "print a line a collection on stderr, in Go's format; --gctrace=2 adds how objects were "
+     "scanned",
+     set_gctrace, set_go_gctrace, NULL},
+    {"gcpacertrace", 0, NULL, "GOHEAP_GCPACERTRACE", "GODEBUG=gcpacertrace", "0",
+     "print how the pacer began and ended each cycle, in Go's format", set_pacertrace,
+     set_go_pacertrace, NULL},
+    {"scavtrace", 0, NULL, "GOHEAP_SCAVTRACE", "GODEBUG=scavtrace", "0",
+     "print what was given back to the OS, in Go's format", set_scavtrace, set_go_scavtrace,
+     NULL},
     {"madvise", 0, "HOW", "GOHEAP_MADVISE", "GODEBUG=madvdontneed", "dontneed",
-     "how memory is given back to the OS: dontneed or free", set_madvise, set_go_madvise},
+     "how memory is given back to the OS: dontneed or free", set_madvise, set_go_madvise, NULL},
     {"shrink-stacks", 0, NULL, "GOHEAP_SHRINK_STACKS", "GODEBUG=gcshrinkstackoff", "1",
-     "halve stacks that are mostly unused, at collections", set_shrink, set_go_shrink},
+     "halve stacks that are mostly unused, at collections", set_shrink, set_go_shrink, NULL},
     {"verify", 0, NULL, "GOHEAP_VERIFY", NULL, "0",
-     "walk and check the whole heap after each collection", set_verify, NULL},
+     "walk and check the whole heap after each collection", set_verify, NULL, NULL},
     {"json", 0, "FILE", "GOHEAP_JSON", NULL, "",
-     "write the report for machines to FILE, - for standard output", set_json, NULL},
+     "write the report for machines to FILE, - for standard output", set_json, NULL, NULL},
     {"output", 'o', "FILE", "GOHEAP_OUTPUT", NULL, "",
-     "write the report for people to FILE instead of standard output", set_output, NULL},
+     "write the report for people to FILE instead of standard output", set_output, NULL, NULL},
     {"color", 0, "WHEN", "GOHEAP_COLOR", NULL, "auto", "colour: auto, always or never",
-     set_color, NULL},
+     set_color, NULL, NULL},
     {"quiet", 'q', NULL, NULL, NULL, "0",
-     "no report on standard output, no progress line, no warnings", set_quiet, NULL},
+     "no report on standard output, no progress line, no warnings", set_quiet, NULL, NULL},
     {"verbose", 'v', NULL, NULL, NULL, "0",
-     "add every setting and where it came from to the report", set_verbose, NULL},
-    {"dry-run", 'n', NULL, NULL, NULL, "0", "show what would run, and stop", set_dry_run, NULL},
-    {"help", 'h', NULL, NULL, NULL, "0", "show help, and stop", set_help, NULL},
+     "add every setting and where it came from to the report", set_verbose, NULL, NULL},
+    {"dry-run", 'n', NULL, NULL, NULL, "0", "show what would run, and stop", set_dry_run, NULL,
+     NULL},
+    {"help", 'h', NULL, NULL, NULL, "0", "show help, and stop", set_help, NULL, NULL},
 };
 
 size_t
 plan_knob_count(void)
 {
     return sizeof plan_knobs / sizeof plan_knobs[0];
+}
+
+/* --- what the choices mean --- */
+
+static const struct {
+    const char *flag, *value, *help;
+} knob_values[] = {
+    {"collector", "go",
+     "marks and sweeps beside the program, which stands still for two short stops a cycle: "
+     "Go's "
+     "collector"},
+    {"collector", "stw", "stops the world and marks in parallel: one long stop a cycle"},
+    {"marker", "spans",
+     "a page of small objects is queued as a whole, so that its objects are scanned together: "
+     "Go's since 1.26"},
+    {"marker", "objects", "each object is queued and scanned for itself: Go's until 1.25"},
+};
+
+const char *
+plan_value_help(const char *flag, const char *value)
+{
+    for (size_t i = 0; i < sizeof knob_values / sizeof knob_values[0]; i++)
+        if (strcmp(knob_values[i].flag, flag) == 0 && strcmp(knob_values[i].value, value) == 0)
+            return knob_values[i].help;
+    return NULL;
 }

@@ -61,21 +61,22 @@ static const struct command command_row_simulate = {
 };
 static const struct command command_row_list = {
     .name = "list",
-    .usage = "[workloads|size-classes|options] [--json]",
-    .summary = "list workloads, size classes, or options",
+    .usage = "[workloads|size-classes|options|godebug] [--json]",
+    .summary = "list workloads, size classes, options, or GODEBUG keys",
     .about =
         "Lists the built-in workloads (the default), the size classes of the allocator in the "
-        "layout of Go's own table, or the options of 'goheap run' with their environment "
-        "variables and defaults.",
+        "layout of Go's own table, the options of 'goheap run' with their environment "
+        "variables and defaults, or the keys of GODEBUG that have an effect.",
     .example = "goheap list size-classes\ngoheap list options --json",
     .run = command_list,
 };
 static const struct command command_row_help = {
     .name = "help",
-    .usage = "[COMMAND|WORKLOAD]",
-    .summary = "explain a command or a workload",
-    .about = "Explains a command or a workload with its options.",
-    .example = "goheap help run\ngoheap help binary-trees",
+    .usage = "[COMMAND|WORKLOAD|godebug]",
+    .summary = "explain a command, a workload, or GODEBUG",
+    .about = "Explains a command or a workload with its options, or what each key of GODEBUG "
+             "does.",
+    .example = "goheap help run\ngoheap help binary-trees\ngoheap help godebug",
     .run = command_help,
 };
 static const struct command command_row_version = {

@@ -110,8 +110,8 @@ plan_parse_line(struct resolver *r, int argc, char **argv, struct gh_error *err)
 
 struct plan_source {
     const char *text;
-    const char *name;
-    bool by_go_rules;
+    char where[PLAN_SOURCE_MAX]; /* for a message: "--gogc", "GOGC", "GODEBUG=gctrace" */
+    bool is_flag, by_go_rules, is_default;
     char copy[PLAN_VALUE_MAX];
 };
 
@@ -123,28 +123,74 @@ plan_env(const char *name)
     return value == NULL || value[0] == '\0' ? NULL : value;
 }
 
+static bool
+plan_is_knob(const struct cli_option *row)
+{
+    return row >= plan_knobs && row < plan_knobs + plan_knob_count();
+}
+
+/* What --godebug was given; NULL if it was not. */
+static const char *
+plan_godebug_flag(const struct resolver *r)
+{
+    for (size_t i = 0; i < plan_knob_count(); i++)
+        if (strcmp(plan_knobs[i].flag, "godebug") == 0)
+            return r->flags[i];
+    return NULL;
+}
+
+/* The key of GODEBUG that sets the row, NULL if none does. */
+static const char *
+plan_godebug_key(const struct cli_option *row)
+{
+    static const char prefix[] = "GODEBUG=";
+    const size_t n = sizeof prefix - 1;
+    return row->go_env != NULL && strncmp(row->go_env, prefix, n) == 0 ? row->go_env + n : NULL;
+}
+
+/* Take the row's key from a list of settings that `name` holds. */
+static bool
+plan_take_key(struct plan_source *s, const struct cli_option *row, const char *list,
+              const char *name)
+{
+    const char *key = plan_godebug_key(row);
+    if (key == NULL)
+        return false;
+    s->text = godebug_value(list, key, s->copy, sizeof s->copy);
+    s->by_go_rules = true;
+    s->is_flag = name[0] == '-';
+    snprintf(s->where, sizeof s->where, "%s%s%s", name, s->is_flag ? " " : "=", key);
+    return s->text != NULL;
+}
+
+/* Take a value that is there for the row alone. */
+static bool
+plan_take_value(struct plan_source *s, const char *text, const char *name, bool by_go_rules)
+{
+    s->text = text;
+    s->by_go_rules = by_go_rules;
+    s->is_flag = false;
+    snprintf(s->where, sizeof s->where, "%s", name != NULL ? name : "");
+    return text != NULL;
+}
+
+/* The strongest source of the row: flags, goheap's variables, Go's, the default. */
 static void
 plan_find_source(const struct resolver *r, const struct cli_option *row, struct plan_source *s)
 {
-    static const char godebug[] = "GODEBUG=";
-    const size_t prefix = sizeof godebug - 1;
-    *s = (struct plan_source){.text = r->flags[row - plan_knobs], .name = "flag"};
-    if (s->text != NULL)
+    *s = (struct plan_source){.is_flag = true};
+    s->text = plan_is_knob(row) ? r->flags[row - plan_knobs] : NULL;
+    snprintf(s->where, sizeof s->where, "--%s", row->flag);
+    if (s->text != NULL || plan_take_key(s, row, plan_godebug_flag(r), "--godebug") ||
+        plan_take_value(s, plan_env(row->env), row->env, false) ||
+        plan_take_key(s, row, plan_env("GOHEAP_GODEBUG"), "GOHEAP_GODEBUG") ||
+        plan_take_key(s, row, plan_env("GODEBUG"), "GODEBUG"))
         return;
-    s->text = plan_env(row->env);
-    s->name = row->env;
-    if (s->text != NULL)
+    if (plan_godebug_key(row) == NULL &&
+        plan_take_value(s, plan_env(row->go_env), row->go_env, true))
         return;
-    s->by_go_rules = true;
-    s->name = row->go_env;
-    if (row->go_env != NULL && strncmp(row->go_env, godebug, prefix) == 0)
-        s->text =
-            godebug_value(getenv("GODEBUG"), row->go_env + prefix, s->copy, sizeof s->copy);
-    else
-        s->text = plan_env(row->go_env);
-    if (s->text != NULL)
-        return;
-    *s = (struct plan_source){.text = row->fallback, .name = "default"};
+    plan_take_value(s, cli_default(row), "default", false);
+    s->is_default = true;
 }
 
 /* The value as resolved, which is not always the text that was given: GODEBUG says some
@@ -159,8 +205,13 @@ plan_describe(const struct plan *p, struct plan_setting *s, const char *text)
     else if (strcmp(flag, "shrink-stacks") == 0)
         text = c->shrink_stacks ? "1" : "0";
     else if (strcmp(flag, "gctrace") == 0)
-        text = p->gctrace ? "1" : "0";
-    else if (strcmp(flag, "gogc") == 0 && c->gogc < 0)
+        text = p->gctrace == 0 ? "0" : p->gctrace == 1 ? "1" : "2";
+    else if (strcmp(flag, "gcpacertrace") == 0)
+        text = p->pacertrace ? "1" : "0";
+    else if (strcmp(flag, "scavtrace") == 0)
+        text = p->scavtrace ? "1" : "0";
+    else if ((strcmp(flag, "gogc") == 0 && c->gogc < 0) ||
+             (strcmp(flag, "memlimit") == 0 && c->memory_limit == GH_MEMORY_LIMIT_OFF))
         text = "off";
     if (strcmp(flag, "procs") == 0)
         snprintf(s->value, sizeof s->value, "%d", c->procs);
@@ -176,21 +227,18 @@ plan_apply(struct resolver *r, const struct cli_option *row, struct gh_error *er
     struct plan_source s;
     struct gh_error why;
     plan_find_source(r, row, &s);
-    bool is_default = s.text == row->fallback;
     bool (*set)(void *, const char *, struct gh_error *) =
         s.by_go_rules && row->set_go != NULL ? row->set_go : row->set;
-    char flag[40];
-    snprintf(flag, sizeof flag, "--%s", row->flag);
-    if (!(is_default && (s.text == NULL || s.text[0] == '\0')) && !set(p, s.text, &why))
-        return gh_error_set(err, why.status, "%s: %s",
-                            strcmp(s.name, "flag") == 0 ? flag : s.name, why.text);
-    if (row->env == NULL)
+    bool nothing = s.is_default && (s.text == NULL || s.text[0] == '\0');
+    if (!nothing && !set(p, s.text, &why))
+        return gh_error_set(err, why.status, "%s: %s", s.where, why.text);
+    if (row->env == NULL && row->go_env == NULL)
         return true;
     CHECK(p->n_settings < PLAN_SETTINGS_MAX, "plan_apply: more than %d settings",
           PLAN_SETTINGS_MAX);
     struct plan_setting *setting = &p->settings[p->n_settings++];
     setting->row = row;
-    setting->source = strcmp(s.name, "flag") == 0 ? "flag" : s.name;
+    snprintf(setting->source, sizeof setting->source, "%s", s.is_flag ? "flag" : s.where);
     plan_describe(p, setting, s.text);
     return true;
 }
@@ -216,10 +264,9 @@ plan_is_knob_env(const char *name, size_t length)
     return false;
 }
 
-/* Variables that look like settings and are none: a misspelt name must not go unnoticed, nor a
- * limit that Go would keep to. */
+/* Settings that are none: a misspelt name must not go unnoticed. */
 static void
-plan_check_environment(struct plan *p)
+plan_warn_of_idle(struct plan *p, const char *godebug_flag)
 {
     char line[sizeof p->warnings[0]];
     for (char **e = environ; *e != NULL; e++) {
@@ -232,10 +279,9 @@ plan_check_environment(struct plan *p)
                  length > 60 ? 60 : (int)length, *e);
         plan_warn(p, line);
     }
-    const char *limit = plan_env("GOMEMLIMIT");
-    if (limit != NULL && strcmp(limit, "off") != 0)
-        plan_warn(p, "GOMEMLIMIT has no effect: there is no memory limit here yet");
-    godebug_check(getenv("GODEBUG"), plan_warn, p);
+    godebug_check("--godebug", godebug_flag, plan_warn, p);
+    godebug_check("GOHEAP_GODEBUG", getenv("GOHEAP_GODEBUG"), plan_warn, p);
+    godebug_check("GODEBUG", getenv("GODEBUG"), plan_warn, p);
 }
 
 static bool
@@ -270,7 +316,10 @@ plan_resolve(struct plan *p, int argc, char **argv, struct gh_error *err)
     for (size_t i = 0; i < plan_knob_count(); i++)
         if (!plan_apply(&r, &plan_knobs[i], err))
             return false;
-    plan_check_environment(p);
+    for (size_t i = 0; i < plan_debug_knob_count(); i++)
+        if (!plan_apply(&r, &plan_debug_knobs[i], err))
+            return false;
+    plan_warn_of_idle(p, plan_godebug_flag(&r));
     return options_parse(p->workload, r.pairs, r.n_pairs, &p->options, err) &&
            plan_check(p, err);
 }

@@ -13,19 +13,27 @@
 
 enum plan_color { PLAN_COLOR_AUTO, PLAN_COLOR_ALWAYS, PLAN_COLOR_NEVER };
 
-enum { PLAN_WARNINGS_MAX = 8, PLAN_SETTINGS_MAX = 24, PLAN_VALUE_MAX = 48 };
+enum {
+    PLAN_WARNINGS_MAX = 8,
+    PLAN_SETTINGS_MAX = 40,
+    PLAN_VALUE_MAX = 48,
+    PLAN_SOURCE_MAX = 48
+};
 
-/* What a knob's row set, and by what: "default", "--gogc", "GOHEAP_GOGC", "GOGC". */
+/* What a knob's row set, and by what: "flag" (its own, or --godebug), "GOHEAP_GOGC", "GOGC",
+ * "GODEBUG=gctrace", "default". */
 struct plan_setting {
     const struct cli_option *row;
-    const char *source;
+    char source[PLAN_SOURCE_MAX];
     char value[PLAN_VALUE_MAX]; /* as resolved, shortened to fit */
 };
 
 struct plan {
     struct gh_config config; /* procs is resolved, never 0 */
     int threads;
-    bool gctrace, quiet, verbose, dry_run, help;
+    int gctrace; /* 0, 1 or 2 */
+    bool pacertrace, scavtrace;
+    bool quiet, verbose, dry_run, help;
     enum plan_color color;
     const char *json, *output; /* paths, "-" for standard output, NULL for none */
 
@@ -34,7 +42,8 @@ struct plan {
     struct options options;
 
     size_t n_settings;
-    struct plan_setting settings[PLAN_SETTINGS_MAX]; /* in the order of plan_knobs */
+    /* in the order of plan_knobs, then of plan_debug_knobs */
+    struct plan_setting settings[PLAN_SETTINGS_MAX];
     size_t n_warnings;
     char warnings[PLAN_WARNINGS_MAX][200];
 };
@@ -42,6 +51,13 @@ struct plan {
 /* The knobs of `run`: the table behind parsing, --help and `goheap list options`. */
 extern const struct cli_option plan_knobs[];
 size_t plan_knob_count(void);
+
+/* Knobs that only GODEBUG and --godebug set: rows without a variable of their own. */
+extern const struct cli_option plan_debug_knobs[];
+size_t plan_debug_knob_count(void);
+
+/* One line on what a value of a knob with choices means; NULL if there is none. */
+const char *plan_value_help(const char *flag, const char *value);
 
 /* Resolve argv[1..] and the environment. Usage errors. With --help, what was understood by
  * then. */

@@ -3,9 +3,27 @@
 #ifndef GH_PROFILES_FACTS_H
 #define GH_PROFILES_FACTS_H
 
-#include "gc/api/memstats.h"
+#include "gc/api/heap.h"
 #include "profiles/environment.h"
 #include "profiles/pauses.h"
+
+/* CPU time of the collector, by who gave it, in ns. */
+struct facts_gc_cpu {
+    uint64_t assist, background, idle, pauses, total;
+};
+
+static inline struct facts_gc_cpu
+facts_gc_cpu(const struct gh_memstats *s)
+{
+    return (struct facts_gc_cpu){
+        .assist = s->gc_cpu_mark_assist_ns,
+        .background = s->gc_cpu_mark_dedicated_ns,
+        .idle = s->gc_cpu_mark_idle_ns,
+        .pauses = s->gc_cpu_pause_ns,
+        .total = s->gc_cpu_mark_assist_ns + s->gc_cpu_mark_dedicated_ns +
+                 s->gc_cpu_mark_idle_ns + s->gc_cpu_pause_ns,
+    };
+}
 
 /* A setting and where it came from: "gogc" "50" "GOGC". */
 struct facts_setting {
@@ -22,8 +40,9 @@ struct facts_metric {
 struct facts {
     const char *workload;
     int threads;
-    int gogc, procs; /* as in effect at the end; gogc -1 = off */
-    const char *collector;
+    int gogc, procs;       /* as in effect at the end; gogc -1 = off */
+    uint64_t memory_limit; /* as in effect at the end; GH_MEMORY_LIMIT_OFF: none */
+    const char *collector, *marker;
     bool text_utf8; /* the text report may use more than ASCII */
     bool text_color;
     bool show_settings; /* the text report lists the settings */

@@ -1,11 +1,12 @@
-/* gctrace.c - see gctrace.h. Go's counterpart is the end of gcMarkTermination.
+/* gctrace.c - see gctrace.h. Go's counterpart is the end of gcMarkTermination, and
+ * dumpScanStats for level 2.
  * Contexts: the collecting thread, the world running; no locks, no allocation. */
 #include "profiles/gctrace.h"
 
-#include <errno.h>
+#include "profiles/traceline.h"
+
 #include <inttypes.h>
 #include <stdio.h>
-#include <unistd.h>
 
 enum { MS_TEXT = 24 };
 
@@ -48,9 +49,55 @@ gctrace_format(char *out, size_t bytes, const struct gh_cycle *c)
                  ms[0], ms[1], ms[2], ms[3], ms[4], ms[5], ms[6], ms[7], c->heap_at_start >> 20,
                  c->heap_at_end >> 20, c->heap_marked >> 20, c->goal >> 20, c->stack_scan >> 20,
                  c->globals_scan >> 20, c->procs, c->forced ? " (forced)" : "");
-    if (n < 0)
-        return 0;
-    return (size_t)n < bytes ? (size_t)n : bytes - 1;
+    return traceline_length(n, bytes);
+}
+
+size_t
+gctrace_format_scan(char *out, size_t bytes, uint32_t object_bytes,
+                    const struct gh_scan_stats *s)
+{
+    char what[24];
+    if (object_bytes == GCTRACE_TOTAL)
+        snprintf(what, sizeof what, "total");
+    else if (object_bytes == 0)
+        snprintf(what, sizeof what, "class L");
+    else
+        snprintf(what, sizeof what, "class %" PRIu32 "B", object_bytes);
+    int n = snprintf(out, bytes,
+                     "scan: %s %" PRIu64 "+%" PRIu64 "+%" PRIu64 "=%" PRIu64 " objs, %" PRIu64
+                     "+%" PRIu64 "=%" PRIu64 " spans\n",
+                     what, s->single_objects, s->sparse_objects, s->dense_objects,
+                     s->single_objects + s->sparse_objects + s->dense_objects, s->sparse_spans,
+                     s->dense_spans, s->sparse_spans + s->dense_spans);
+    return traceline_length(n, bytes);
+}
+
+static bool
+gctrace_has_scanned(const struct gh_scan_stats *s)
+{
+    return (s->single_objects | s->sparse_objects | s->dense_objects | s->sparse_spans |
+            s->dense_spans) != 0;
+}
+
+static void
+gctrace_scans(const struct gctrace *g, const struct gh_cycle *c)
+{
+    char line[GCTRACE_LINE_MAX];
+    struct gh_scan_stats sum = {0};
+    for (int i = 0; i < GH_CLASSES; i++) {
+        sum.single_objects += c->scan[i].single_objects;
+        sum.sparse_objects += c->scan[i].sparse_objects;
+        sum.dense_objects += c->scan[i].dense_objects;
+        sum.sparse_spans += c->scan[i].sparse_spans;
+        sum.dense_spans += c->scan[i].dense_spans;
+    }
+    traceline_write(g->fd, line, gctrace_format_scan(line, sizeof line, GCTRACE_TOTAL, &sum));
+    for (int i = 0; i < GH_CLASSES; i++) {
+        uint32_t object_bytes = i == 0 ? 0 : g->class_bytes[i];
+        if (gctrace_has_scanned(&c->scan[i]))
+            traceline_write(g->fd, line,
+                            gctrace_format_scan(line, sizeof line, object_bytes, &c->scan[i]));
+    }
 }
 
 static void
@@ -58,14 +105,13 @@ gctrace_cycle(void *ctx, const struct gh_cycle *c)
 {
     const struct gctrace *g = ctx;
     char line[GCTRACE_LINE_MAX];
-    size_t n = gctrace_format(line, sizeof line, c);
-    while (write(g->fd, line, n) < 0 && errno == EINTR)
-        ;
+    traceline_write(g->fd, line, gctrace_format(line, sizeof line, c));
+    if (g->level > 1)
+        gctrace_scans(g, c);
 }
 
 struct gh_observer
-gctrace_observer(struct gctrace *g, int fd)
+gctrace_observer(struct gctrace *g)
 {
-    g->fd = fd;
     return (struct gh_observer){.ctx = g, .cycle = gctrace_cycle};
 }

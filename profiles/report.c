@@ -42,6 +42,26 @@ report_line(const struct facts *f, FILE *out, const char *label, const char *fig
     fprintf(out, "%s %s\n", figures[n - 1][0], figures[n - 1][1]);
 }
 
+/* The knobs that matter, on a second line if one is too short. */
+static void
+report_knobs(const struct facts *f, FILE *out)
+{
+    char gogc[16] = "off", limit[64] = "", left[160], right[160];
+    struct humane h;
+    bool plain = strcmp(f->marker, gh_markers()[0]) == 0;
+    if (f->gogc >= 0)
+        snprintf(gogc, sizeof gogc, "%d", f->gogc);
+    if (f->memory_limit != GH_MEMORY_LIMIT_OFF)
+        snprintf(limit, sizeof limit, ", memory limit %s",
+                 humane_bytes(&h, (double)f->memory_limit));
+    snprintf(left, sizeof left, "GOGC %s%s, %d procs, %d mutator thread%s,", gogc, limit,
+             f->procs, f->threads, f->threads == 1 ? "" : "s");
+    snprintf(right, sizeof right, "collector %s%s%s%s", f->collector, plain ? "" : ", marker ",
+             plain ? "" : f->marker, f->interrupted ? ", INTERRUPTED" : "");
+    bool two = strlen(left) + 1 + strlen(right) > WIDTH;
+    fprintf(out, "%s%c%s\n\n", left, two ? '\n' : ' ', right);
+}
+
 static void
 report_heading(const struct facts *f, FILE *out)
 {
@@ -57,12 +77,8 @@ report_heading(const struct facts *f, FILE *out)
         fprintf(out, " --%s %s", name, value);
         column += chars;
     }
-    char gogc[16] = "off";
-    if (f->gogc >= 0)
-        snprintf(gogc, sizeof gogc, "%d", f->gogc);
-    fprintf(out, "\nGOGC %s, %d procs, %d mutator thread%s, collector %s%s\n\n", gogc, f->procs,
-            f->threads, f->threads == 1 ? "" : "s", f->collector,
-            f->interrupted ? ", INTERRUPTED" : "");
+    fputc('\n', out);
+    report_knobs(f, out);
 }
 
 static void
@@ -98,33 +114,88 @@ report_allocation(const struct facts *f, FILE *out)
     report_line(f, out, "rate", rate, 3);
 }
 
+/* Who gave the CPU time that collecting has taken. */
 static void
-report_collections(const struct facts *f, FILE *out)
+report_gc_cpu(const struct facts *f, FILE *out)
 {
-    const struct gh_memstats *s = &f->stats;
-    const struct hist *h = &f->pauses->total;
+    struct facts_gc_cpu cpu = facts_gc_cpu(&f->stats);
     struct humane a, b, c, d;
-    const char *cycles[][2] = {
-        {humane_whole(&a, s->num_gc), s->num_gc == 1 ? "cycle" : "cycles"},
-        {humane_whole(&b, s->num_forced_gc), "forced"},
-        {humane_plain(&c, s->gc_cpu_fraction * 100), "% of all CPU"},
-    };
-    report_line(f, out, "collections", cycles, 3);
+    if (cpu.total == 0)
+        return;
+    double whole = (double)cpu.total / 100;
+    report_label(f, out, "GC CPU");
+    fprintf(out, "assists %s %%   background %s %%   idle %s %%   pauses %s %%\n",
+            humane_plain(&a, (double)cpu.assist / whole),
+            humane_plain(&b, (double)cpu.background / whole),
+            humane_plain(&c, (double)cpu.idle / whole),
+            humane_plain(&d, (double)cpu.pauses / whole));
+}
+
+static void
+report_pauses(const struct facts *f, FILE *out)
+{
+    const struct hist *h = &f->pauses->stops;
+    struct humane a, b, c, d;
+    bool utf8 = f->text_utf8;
     if (h->count == 0)
         return;
-    bool utf8 = f->text_utf8;
     report_label(f, out, "pauses");
     fprintf(out, "p50 %s   p90 %s   p99 %s   max %s\n",
             humane_ns(&a, (double)hist_quantile(h, 0.50), utf8),
             humane_ns(&b, (double)hist_quantile(h, 0.90), utf8),
             humane_ns(&c, (double)hist_quantile(h, 0.99), utf8),
             humane_ns(&d, (double)h->max, utf8));
+    const char *stops[][2] = {
+        {humane_whole(&a, h->count), h->count == 1 ? "stop" : "stops"},
+        {humane_ns(&b, (double)f->stats.pause_total_ns, utf8), "in all"},
+        {humane_ns(&c, (double)hist_quantile(&f->pauses->stopping, 0.99), utf8),
+         "to stop (p99)"},
+    };
+    report_line(f, out, "", stops, 3);
+}
+
+/* What kept the collector from its plan; nothing is said if nothing did. */
+static void
+report_pressure(const struct facts *f, FILE *out)
+{
+    const struct pauses *p = f->pauses;
+    struct humane a, b;
+    if (p->assist_parks != 0 || p->restarts != 0) {
+        const char *waits[][2] = {
+            {humane_whole(&a, p->assist_parks), p->assist_parks == 1 ? "wait" : "waits"},
+            {humane_whole(&b, p->restarts), "restarts of mark termination"},
+        };
+        report_line(f, out, "assists", waits, p->restarts != 0 ? 2 : 1);
+    }
+    if (p->limited != 0) {
+        report_label(f, out, "limiter");
+        fprintf(out, "the GC CPU limiter acted in %s of %s cycle%s\n",
+                humane_whole(&a, p->limited), humane_whole(&b, f->stats.num_gc),
+                f->stats.num_gc == 1 ? "" : "s");
+    }
+}
+
+static void
+report_collections(const struct facts *f, FILE *out)
+{
+    const struct gh_memstats *s = &f->stats;
+    struct humane a, b, c;
+    const char *cycles[][2] = {
+        {humane_whole(&a, s->num_gc), s->num_gc == 1 ? "cycle" : "cycles"},
+        {humane_whole(&b, s->num_forced_gc), "forced"},
+        {humane_plain(&c, s->gc_cpu_fraction * 100), "% of all CPU"},
+    };
+    report_line(f, out, "collections", cycles, 3);
+    report_gc_cpu(f, out);
+    report_pauses(f, out);
+    report_pressure(f, out);
 }
 
 static void
 report_memory(const struct facts *f, FILE *out)
 {
     const struct gh_memstats *s = &f->stats;
+    const struct pauses *p = f->pauses;
     struct humane a, b, c;
     const char *heap[][2] = {
         {humane_bytes(&a, (double)s->heap_peak), "peak"},
@@ -135,8 +206,10 @@ report_memory(const struct facts *f, FILE *out)
     const char *process[][2] = {
         {humane_bytes(&a, (double)f->usage.rss_peak_bytes), "RSS peak"},
         {humane_bytes(&b, (double)(s->sys - s->heap_released)), "held from the OS"},
+        {humane_bytes(&c, (double)(p->scavenged_background_bytes + p->scavenged_eager_bytes)),
+         "scavenged"},
     };
-    report_line(f, out, "process", process, 2);
+    report_line(f, out, "process", process, 3);
     const char *faults[][2] = {
         {humane_whole(&a, f->timed_minor_faults), "minor"},
         {humane_whole(&b, f->timed_major_faults), "major"},

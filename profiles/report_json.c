@@ -77,9 +77,11 @@ json_plain_metrics(json_t *o, const struct facts *f)
     put(o, "/gc/cycles/forced:gc-cycles", json_u64(s->num_forced_gc));
     put(o, "/gc/cycles/total:gc-cycles", json_u64(s->num_gc));
     put(o, "/gc/gogc:percent", json_integer(f->gogc));
+    put(o, "/gc/gomemlimit:bytes", json_u64(f->memory_limit));
     put(o, "/gc/heap/allocs:objects", json_u64(s->mallocs - s->tiny_allocs));
     put(o, "/gc/heap/frees:bytes", json_u64(s->total_alloc - s->heap_alloc));
     put(o, "/gc/heap/frees:objects", json_u64(s->frees - s->tiny_allocs));
+    put(o, "/gc/limiter/last-enabled:gc-cycle", json_u64(f->pauses->limited_last));
     put(o, "/gc/scan/total:bytes", json_u64(s->globals_scan + s->heap_scan + s->stack_scan));
     put(o, "/gc/stack/starting-size:bytes", json_u64(GH_STACK_MIN));
     put(o, "/memory/classes/heap/free:bytes", json_u64(s->heap_idle - s->heap_released));
@@ -160,7 +162,7 @@ json_metrics(const struct facts *f)
     json_cpu_metrics(o, &f->stats);
     put(o, "/gc/heap/allocs-by-size:bytes", json_by_size(&f->stats, false));
     put(o, "/gc/heap/frees-by-size:bytes", json_by_size(&f->stats, true));
-    put(o, "/sched/pauses/total/gc:seconds", json_seconds(&f->pauses->total));
+    put(o, "/sched/pauses/total/gc:seconds", json_seconds(&f->pauses->stops));
     put(o, "/sched/pauses/stopping/gc:seconds", json_seconds(&f->pauses->stopping));
     return o;
 }
@@ -256,22 +258,64 @@ json_allocation(const struct facts *f)
     return o;
 }
 
+/* Quantiles and the maximum, in ns: PREFIX_p50_ns and so on. */
+static void
+json_quantiles(json_t *o, const char *prefix, const struct hist *h)
+{
+    static const struct {
+        const char *name;
+        double q;
+    } quantiles[] = {{"p50", 0.50}, {"p90", 0.90}, {"p99", 0.99}};
+    char key[40];
+    for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++) {
+        snprintf(key, sizeof key, "%s_%s_ns", prefix, quantiles[i].name);
+        put(o, key, json_u64(hist_quantile(h, quantiles[i].q)));
+    }
+    snprintf(key, sizeof key, "%s_max_ns", prefix);
+    put(o, key, json_u64(h->max));
+}
+
+static json_t *
+json_share(uint64_t part, uint64_t whole)
+{
+    return whole == 0 ? json_null() : json_number((double)part / (double)whole);
+}
+
+static void
+json_gc_cpu(json_t *o, const struct gh_memstats *s)
+{
+    struct facts_gc_cpu cpu = facts_gc_cpu(s);
+    put(o, "cpu_share_assist", json_share(cpu.assist, cpu.total));
+    put(o, "cpu_share_background", json_share(cpu.background, cpu.total));
+    put(o, "cpu_share_idle", json_share(cpu.idle, cpu.total));
+    put(o, "cpu_share_pause", json_share(cpu.pauses, cpu.total));
+}
+
 static json_t *
 json_gc(const struct facts *f)
 {
     const struct gh_memstats *s = &f->stats;
-    const struct hist *h = &f->pauses->total;
+    const struct pauses *p = f->pauses;
     json_t *o = json_object();
     put(o, "collector", json_text(f->collector));
+    put(o, "marker", json_text(f->marker));
+    put(o, "memory_limit_bytes",
+        f->memory_limit == GH_MEMORY_LIMIT_OFF ? json_null() : json_u64(f->memory_limit));
     put(o, "cycles", json_u64(s->num_gc));
     put(o, "forced_cycles", json_u64(s->num_forced_gc));
+    put(o, "limited_cycles", json_u64(p->limited));
+    put(o, "restarts", json_u64(p->restarts));
+    put(o, "assist_parks", json_u64(p->assist_parks));
     put(o, "cpu_fraction", json_number(s->gc_cpu_fraction));
-    put(o, "pause_p50_ns", json_u64(hist_quantile(h, 0.50)));
-    put(o, "pause_p90_ns", json_u64(hist_quantile(h, 0.90)));
-    put(o, "pause_p99_ns", json_u64(hist_quantile(h, 0.99)));
-    put(o, "pause_max_ns", json_u64(h->max));
+    json_gc_cpu(o, s);
+    json_quantiles(o, "pause", &p->total);
     put(o, "pause_total_ns", json_u64(s->pause_total_ns));
+    put(o, "stops", json_u64(p->stops.count));
+    json_quantiles(o, "stop", &p->stops);
+    json_quantiles(o, "time_to_stop", &p->stopping);
     put(o, "heap_peak_bytes", json_u64(s->heap_peak));
+    put(o, "scavenged_background_bytes", json_u64(p->scavenged_background_bytes));
+    put(o, "scavenged_eager_bytes", json_u64(p->scavenged_eager_bytes));
     put(o, "stack_copies", json_u64(s->stack_copies));
     put(o, "stack_shrinks", json_u64(s->stack_shrinks));
     return o;

@@ -12,9 +12,24 @@
 #include <cmocka.h>
 
 static const char *const variables[] = {
-    "GOGC",           "GOMAXPROCS",     "GODEBUG",        "GOHEAP_GOGC",
-    "GOHEAP_PROCS",   "GOHEAP_THREADS", "GOHEAP_GCTRACE", "GOHEAP_COLLECTOR",
-    "GOHEAP_MADVISE", "GOHEAP_COLOR",   "GOHEAP_JSON",    "GOHEAP_SHRINK_STACKS",
+    "GOGC",
+    "GOMAXPROCS",
+    "GODEBUG",
+    "GOHEAP_GOGC",
+    "GOHEAP_PROCS",
+    "GOHEAP_THREADS",
+    "GOHEAP_GCTRACE",
+    "GOHEAP_COLLECTOR",
+    "GOHEAP_MADVISE",
+    "GOHEAP_COLOR",
+    "GOHEAP_JSON",
+    "GOHEAP_SHRINK_STACKS",
+    "GOMEMLIMIT",
+    "GOHEAP_MARKER",
+    "GOHEAP_GODEBUG",
+    "GOHEAP_MEMLIMIT",
+    "GOHEAP_SCAVTRACE",
+    "GOHEAP_GCPACERTRACE",
 };
 
 static int
@@ -150,7 +165,7 @@ godebug_switches_knobs(void **state)
 {
     setenv("GODEBUG", "gctrace=1,madvdontneed=0,gcshrinkstackoff=1", 1);
     const struct plan *p = plan_of("null");
-    assert_true(p->gctrace);
+    assert_int_equal(p->gctrace, 1);
     assert_true(p->config.madv_free);
     assert_false(p->config.shrink_stacks);
     assert_int_equal(p->n_warnings, 0);
@@ -158,7 +173,7 @@ godebug_switches_knobs(void **state)
     assert_source("null", "madvise", "free", "GODEBUG=madvdontneed");
     assert_source("null", "shrink-stacks", "0", "GODEBUG=gcshrinkstackoff");
     p = plan_of("null --gctrace=0 --madvise dontneed --shrink-stacks");
-    assert_false(p->gctrace);
+    assert_int_equal(p->gctrace, 0);
     assert_false(p->config.madv_free);
     assert_true(p->config.shrink_stacks);
 }
@@ -166,14 +181,231 @@ godebug_switches_knobs(void **state)
 static void
 godebug_warns_of_what_has_no_effect(void **state)
 {
-    setenv("GODEBUG", "gcstoptheworld=1,gctarce=1,gctrace=0", 1);
+    setenv("GODEBUG", "schedtrace=1,gctarce=1,gctrace=0", 1);
     const struct plan *p = plan_of("null");
-    assert_false(p->gctrace);
+    assert_int_equal(p->gctrace, 0);
     assert_int_equal(p->n_warnings, 2);
-    assert_non_null(strstr(p->warnings[0], "'gcstoptheworld' is a setting of Go's"));
+    assert_non_null(strstr(p->warnings[0], "GODEBUG: 'schedtrace' is a setting of Go's"));
     assert_non_null(strstr(p->warnings[1], "'gctarce' is a setting that is not known"));
     setenv("GODEBUG", "gctrace=x", 1);
     assert_refuses("null", "GODEBUG=gctrace: 'x'");
+}
+
+static void
+gctrace_has_two_levels(void **state)
+{
+    assert_int_equal(plan_of("null --gctrace")->gctrace, 1);
+    assert_int_equal(plan_of("null --gctrace=2")->gctrace, 2);
+    assert_source("null --gctrace=2", "gctrace", "2", "flag");
+    assert_refuses("null --gctrace=3", "--gctrace: 3 is out of range (0 to 2)");
+    assert_refuses("null --gctrace=x", "--gctrace: 'x' is not a whole number (0 to 2)");
+    setenv("GODEBUG", "gctrace=7", 1); /* Go: above 1 is above 1 */
+    assert_source("null", "gctrace", "2", "GODEBUG=gctrace");
+    setenv("GODEBUG", "gctrace=-1", 1);
+    assert_refuses("null", "GODEBUG=gctrace: -1 is out of range");
+}
+
+static void
+traces_are_switched_on_by_flag_and_variable(void **state)
+{
+    const struct plan *p = plan_of("null --gcpacertrace --scavtrace");
+    assert_true(p->pacertrace);
+    assert_true(p->scavtrace);
+    setenv("GODEBUG", "gcpacertrace=1,scavtrace=2", 1);
+    p = plan_of("null");
+    assert_true(p->pacertrace);
+    assert_true(p->scavtrace);
+    assert_source("null", "gcpacertrace", "1", "GODEBUG=gcpacertrace");
+    assert_source("null", "scavtrace", "1", "GODEBUG=scavtrace");
+    assert_source("null --scavtrace=0", "scavtrace", "0", "flag");
+    setenv("GOHEAP_SCAVTRACE", "0", 1);
+    assert_source("null", "scavtrace", "0", "GOHEAP_SCAVTRACE");
+    assert_refuses("null --gcpacertrace=2", "--gcpacertrace: '2' is neither 0 nor 1");
+    assert_refuses("null --scavtrace=yes", "--scavtrace: 'yes' is neither 0 nor 1");
+}
+
+static void
+godebug_sets_what_has_no_option(void **state)
+{
+    const struct plan *p =
+        plan_of("null --godebug gcstoptheworld=2,gccheckmark=1,clobberfree=1,sbrk=1,"
+                "harddecommit=1,disablethp=1,invalidptr=0,madvdontneed=0,gcshrinkstackoff=1,"
+                "gctrace=2,gcpacertrace=1,scavtrace=1");
+    assert_int_equal(p->config.debug.gcstoptheworld, 2);
+    assert_true(p->config.debug.gccheckmark);
+    assert_true(p->config.debug.clobberfree);
+    assert_true(p->config.debug.sbrk);
+    assert_true(p->config.debug.harddecommit);
+    assert_true(p->config.debug.disablethp);
+    assert_false(p->config.debug.invalidptr);
+    assert_true(p->config.madv_free);
+    assert_false(p->config.shrink_stacks);
+    assert_int_equal(p->gctrace, 2);
+    assert_true(p->pacertrace);
+    assert_true(p->scavtrace);
+    assert_int_equal(p->n_warnings, 0);
+}
+
+static void
+godebug_flag_beats_goheap_variable_beats_gos_key_by_key(void **state)
+{
+    setenv("GODEBUG", "gcstoptheworld=1,gccheckmark=1,sbrk=1", 1);
+    assert_source("null", "gcstoptheworld", "1", "GODEBUG=gcstoptheworld");
+    setenv("GOHEAP_GODEBUG", "gcstoptheworld=2,gccheckmark=0", 1);
+    assert_source("null", "gcstoptheworld", "2", "GOHEAP_GODEBUG=gcstoptheworld");
+    assert_source("null", "sbrk", "1", "GODEBUG=sbrk");
+    assert_source("null", "godebug", "gcstoptheworld=2,gccheckmark=0", "GOHEAP_GODEBUG");
+    const char *line = "null --godebug gcstoptheworld=0,gctrace=1";
+    assert_source(line, "gcstoptheworld", "0", "flag");
+    assert_source(line, "gccheckmark", "0", "GOHEAP_GODEBUG=gccheckmark");
+    assert_source(line, "sbrk", "1", "GODEBUG=sbrk");
+    assert_source(line, "clobberfree", "0", "default");
+    /* an option of its own is stronger still, a variable of its own is not */
+    setenv("GOHEAP_GCTRACE", "0", 1);
+    assert_source(line, "gctrace", "1", "flag");
+    assert_source("null --gctrace=2 --godebug gctrace=1", "gctrace", "2", "flag");
+    setenv("GOHEAP_GODEBUG", "gctrace=2", 1);
+    assert_source("null", "gctrace", "0", "GOHEAP_GCTRACE");
+    /* a stronger source makes the weaker irrelevant */
+    setenv("GODEBUG", "sbrk=x", 1);
+    assert_refuses("null", "GODEBUG=sbrk: 'x' is neither 0 nor 1");
+    assert_source("null --godebug sbrk=0", "sbrk", "0", "flag");
+}
+
+static void
+godebug_flag_is_strict(void **state)
+{
+    assert_refuses("null --godebug gctarce=1", "--godebug: there is no key 'gctarce'; did you "
+                                               "mean gctrace");
+    assert_refuses("null --godebug zzz=1", "'goheap list godebug' names all");
+    assert_refuses("null --godebug gctrace", "'gctrace' is not of the form key=value");
+    assert_refuses("null --godebug sbrk=2", "sbrk: '2' is not a whole number from 0 to 1");
+    assert_refuses("null --godebug gctrace=1,gctrace=x", "gctrace: 'x' is not a whole number");
+    assert_refuses("null --godebug gcstoptheworld=",
+                   "gcstoptheworld: '' is not a whole number");
+    setenv("GOHEAP_GODEBUG", "nonsense=1", 1);
+    assert_refuses("null", "GOHEAP_GODEBUG: there is no key 'nonsense'");
+    unsetenv("GOHEAP_GODEBUG");
+    const struct plan *p = plan_of("null --godebug schedtrace=1,,sbrk=0,");
+    assert_int_equal(p->n_warnings, 1);
+    assert_non_null(strstr(p->warnings[0], "--godebug: 'schedtrace' is a setting of Go's"));
+}
+
+static void
+memory_limit_takes_gos_units(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t bytes;
+    } cases[] = {
+        {"0", 0},
+        {"1", 1},
+        {"7B", 7},
+        {"0004KiB", 4096},
+        {"768MiB", UINT64_C(768) << 20},
+        {"3GiB", UINT64_C(3) << 30},
+        {"2TiB", UINT64_C(2) << 40},
+        {"8388607TiB", UINT64_C(8388607) << 40},
+        {"9223372036854775806", INT64_MAX - 1},
+        {"9223372036854775807", GH_MEMORY_LIMIT_OFF},
+        {"off", GH_MEMORY_LIMIT_OFF},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char line[80];
+        snprintf(line, sizeof line, "null --memlimit %s", cases[i].text);
+        assert_true(plan_of(line)->config.memory_limit == cases[i].bytes);
+        setenv("GOMEMLIMIT", cases[i].text, 1);
+        assert_true(plan_of("null")->config.memory_limit == cases[i].bytes);
+        unsetenv("GOMEMLIMIT");
+    }
+    assert_true(plan_of("null --memlimit=")->config.memory_limit == GH_MEMORY_LIMIT_OFF);
+    setenv("GOMEMLIMIT", "", 1);
+    assert_source("null", "memlimit", "off", "default");
+}
+
+static void
+memory_limit_beats_and_is_beaten(void **state)
+{
+    setenv("GOMEMLIMIT", "1GiB", 1);
+    assert_source("null", "memlimit", "1GiB", "GOMEMLIMIT");
+    setenv("GOHEAP_MEMLIMIT", "2GiB", 1);
+    assert_source("null", "memlimit", "2GiB", "GOHEAP_MEMLIMIT");
+    assert_source("null --memlimit off", "memlimit", "off", "flag");
+    assert_source("null --memlimit 9223372036854775807", "memlimit", "off", "flag");
+    const struct plan *p = plan_of("null --gogc off");
+    assert_int_equal(p->config.gogc, GH_GOGC_OFF);
+    assert_true(p->config.memory_limit == UINT64_C(2) << 30);
+    assert_int_equal(p->n_warnings, 0);
+}
+
+static void
+memory_limit_refuses_what_go_refuses_and_mends_it(void **state)
+{
+    static const struct {
+        const char *text, *says;
+    } cases[] = {
+        {"768Mi",
+         "'768Mi' is not a number of bytes; write a whole number with B, KiB, MiB, GiB, "
+         "TiB or nothing behind it; did you mean 768MiB?"},
+        {"768M", "did you mean 768MiB?"},
+        {"768MB", "did you mean 768MiB?"},
+        {"768mib", "did you mean 768MiB?"},
+        {"4k", "did you mean 4KiB?"},
+        {"5bytes", "did you mean 5B?"},
+        {"1.5GiB", "did you mean 1536MiB?"},
+        {"0.5KiB", "did you mean 512B?"},
+        {"1PiB", "'1PiB' is not a number of bytes"},
+        {"1e9", "'1e9' is not a number of bytes"},
+        {"0x10", "'0x10' is not a number of bytes"},
+        {"1.5", "'1.5' is not a number of bytes"},
+        {"+5", "'+5' is not a number of bytes"},
+        {"GiB", "'GiB' is not a number of bytes"},
+        {"iB", "'iB' is not a number of bytes"},
+        {"none", "'none' is not a number of bytes"},
+        {"1_000", "'1_000' is not a number of bytes"},
+        {"-1", "-1 is negative"},
+        {"-1GiB", "-1GiB is negative"},
+        {"9223372036854775808", "is too large"},
+        {"99999999999999999999999", "is too large"},
+        {"8388608TiB", "is too large"},
+        {"8589934592GiB", "is too large"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char line[80], says[240];
+        snprintf(line, sizeof line, "null --memlimit=%s", cases[i].text);
+        assert_refuses(line, cases[i].says);
+        assert_refuses(line, "--memlimit: ");
+        setenv("GOMEMLIMIT", cases[i].text, 1);
+        snprintf(says, sizeof says, "%s", cases[i].says);
+        assert_refuses("null", says);
+        assert_refuses("null", "GOMEMLIMIT: ");
+        assert_refuses("null", "Go would not start either");
+        unsetenv("GOMEMLIMIT");
+    }
+    assert_refuses("null --memlimit=1PiB --threads 1", "behind it");
+    setenv("GOMEMLIMIT", " 1GiB", 1);
+    assert_refuses("null", "' 1GiB' is not a number of bytes");
+}
+
+static void
+choices_come_from_the_heap(void **state)
+{
+    for (const char *const *name = gh_collectors(); *name != NULL; name++) {
+        char line[80];
+        snprintf(line, sizeof line, "null --collector %s", *name);
+        assert_string_equal(plan_of(line)->config.collector, *name);
+        assert_non_null(plan_value_help("collector", *name));
+    }
+    for (const char *const *name = gh_markers(); *name != NULL; name++) {
+        setenv("GOHEAP_MARKER", *name, 1);
+        assert_string_equal(plan_of("null")->config.marker, *name);
+        assert_source("null", "marker", *name, "GOHEAP_MARKER");
+        assert_non_null(plan_value_help("marker", *name));
+    }
+    unsetenv("GOHEAP_MARKER");
+    assert_source("null", "marker", gh_markers()[0], "default");
+    assert_source("null", "collector", gh_collectors()[0], "default");
+    assert_refuses("null --marker page", "--marker: 'page' is not one of spans, objects");
 }
 
 static void
@@ -181,8 +413,19 @@ defaults_are_what_the_table_says(void **state)
 {
     const struct plan *p = plan_of("null");
     assert_int_equal(p->threads, 1);
-    assert_string_equal(p->config.collector, "stw");
-    assert_false(p->gctrace);
+    assert_string_equal(p->config.collector, gh_collectors()[0]);
+    assert_string_equal(p->config.marker, gh_markers()[0]);
+    assert_true(p->config.memory_limit == GH_MEMORY_LIMIT_OFF);
+    assert_false(p->pacertrace);
+    assert_false(p->scavtrace);
+    assert_int_equal(p->config.debug.gcstoptheworld, 0);
+    assert_false(p->config.debug.gccheckmark);
+    assert_false(p->config.debug.clobberfree);
+    assert_false(p->config.debug.sbrk);
+    assert_false(p->config.debug.harddecommit);
+    assert_false(p->config.debug.disablethp);
+    assert_true(p->config.debug.invalidptr);
+    assert_int_equal(p->gctrace, 0);
     assert_false(p->config.verify);
     assert_false(p->config.madv_free);
     assert_true(p->config.shrink_stacks);
@@ -221,7 +464,7 @@ wrong_lines_are_refused_with_a_hint(void **state)
     assert_refuses("--nosuch binary-trees", "there is no option --nosuch");
     assert_refuses("null null", "one workload at a time");
     assert_refuses("null --threads 0", "--threads: 0 is out of range");
-    assert_refuses("null --collector none", "--collector: 'none' is not one of stw");
+    assert_refuses("null --collector none", "--collector: 'none' is not one of ");
     assert_refuses("null --verify=2", "--verify: '2' is neither 0 nor 1");
     assert_refuses("null --color blue", "'blue' is not one of auto, always, never");
     assert_refuses("null --json=", "--json: the path is empty");
@@ -259,8 +502,12 @@ every_default_in_the_table_parses(void **state)
     for (size_t i = 0; i < plan_knob_count(); i++) {
         const struct cli_option *row = &plan_knobs[i];
         struct gh_error err;
-        if (row->fallback != NULL && row->fallback[0] != '\0')
-            assert_true(row->set(&p, row->fallback, &err));
+        if (cli_default(row) != NULL && cli_default(row)[0] != '\0')
+            assert_true(row->set(&p, cli_default(row), &err));
+    }
+    for (size_t i = 0; i < plan_debug_knob_count(); i++) {
+        struct gh_error err;
+        assert_true(plan_debug_knobs[i].set(&p, plan_debug_knobs[i].fallback, &err));
     }
 }
 
@@ -277,6 +524,15 @@ main(void)
         TEST(procs_are_1_to_1024),
         TEST(godebug_switches_knobs),
         TEST(godebug_warns_of_what_has_no_effect),
+        TEST(gctrace_has_two_levels),
+        TEST(traces_are_switched_on_by_flag_and_variable),
+        TEST(godebug_sets_what_has_no_option),
+        TEST(godebug_flag_beats_goheap_variable_beats_gos_key_by_key),
+        TEST(godebug_flag_is_strict),
+        TEST(memory_limit_takes_gos_units),
+        TEST(memory_limit_beats_and_is_beaten),
+        TEST(memory_limit_refuses_what_go_refuses_and_mends_it),
+        TEST(choices_come_from_the_heap),
         TEST(defaults_are_what_the_table_says),
         TEST(workload_options_stand_anywhere),
         TEST(wrong_lines_are_refused_with_a_hint),

@@ -3,6 +3,7 @@
  * off). */
 #include "profiles/gctrace.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -102,20 +103,84 @@ start_is_shown_with_three_decimals(void **state)
                     "0 MB goal, 0 MB stacks, 0 MB globals, 1 P\n");
 }
 
+/* Texts are Go 1.26's. */
+static void
+scan_lines_of_a_class_of_large_objects_and_of_the_sum(void **state)
+{
+    static const struct {
+        struct gh_scan_stats stats;
+        uint32_t object_bytes;
+        const char *text;
+    } cases[] = {
+        {{387, 6464, 39286, 812, 548},
+         GCTRACE_TOTAL,
+         "scan: total 387+6464+39286=46137 objs, 812+548=1360 spans\n"},
+        {{.single_objects = 2}, 0, "scan: class L 2+0+0=2 objs, 0+0=0 spans\n"},
+        {{.dense_objects = 15, .dense_spans = 2},
+         480,
+         "scan: class 480B 0+0+15=15 objs, 0+2=2 spans\n"},
+        {{.sparse_objects = UINT64_C(5000000000), .sparse_spans = 7},
+         32768,
+         "scan: class 32768B 0+5000000000+0=5000000000 objs, 7+0=7 spans\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char line[GCTRACE_LINE_MAX];
+        size_t n =
+            gctrace_format_scan(line, sizeof line, cases[i].object_bytes, &cases[i].stats);
+        assert_string_equal(line, cases[i].text);
+        assert_int_equal(n, strlen(cases[i].text));
+    }
+}
+
+/* What the observer writes for the cycle, a read a write: a pipe in packet mode keeps them
+ * apart. */
+static void
+assert_writes(int level, const struct gh_cycle *c, const char *const *lines)
+{
+    static const uint16_t class_bytes[GH_CLASSES] = {[2] = 16, [3] = 24};
+    int fds[2];
+    char got[2 * GCTRACE_LINE_MAX];
+    assert_int_equal(pipe2(fds, O_DIRECT | O_NONBLOCK), 0);
+    struct gctrace g = {.fd = fds[1], .level = level, .class_bytes = class_bytes};
+    struct gh_observer o = gctrace_observer(&g);
+    assert_null(o.scavenge);
+    o.cycle(o.ctx, c);
+    for (size_t i = 0; lines[i] != NULL; i++) {
+        ssize_t n = read(fds[0], got, sizeof got - 1);
+        assert_true(n > 0);
+        got[n] = '\0';
+        assert_string_equal(got, lines[i]);
+    }
+    assert_int_equal(read(fds[0], got, sizeof got), -1);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 static void
 a_line_is_one_write(void **state)
 {
-    int fds[2];
-    char got[2 * GCTRACE_LINE_MAX], expected[GCTRACE_LINE_MAX];
-    struct gctrace g;
-    assert_int_equal(pipe(fds), 0);
-    struct gh_observer o = gctrace_observer(&g, fds[1]);
-    size_t n = gctrace_format(expected, sizeof expected, &sample);
-    o.cycle(o.ctx, &sample);
-    assert_int_equal(read(fds[0], got, sizeof got), n);
-    assert_memory_equal(got, expected, n);
-    close(fds[0]);
-    close(fds[1]);
+    char line[GCTRACE_LINE_MAX];
+    const char *const lines[] = {line, NULL};
+    gctrace_format(line, sizeof line, &sample);
+    assert_writes(1, &sample, lines);
+}
+
+static void
+level_2_adds_the_sum_and_each_class_that_was_scanned(void **state)
+{
+    char line[GCTRACE_LINE_MAX];
+    struct gh_cycle c = sample;
+    const char *const lines[] = {
+        line,
+        "scan: total 4+8+80=92 objs, 3+5=8 spans\n",
+        "scan: class L 1+0+0=1 objs, 0+0=0 spans\n",
+        "scan: class 24B 3+8+80=91 objs, 3+5=8 spans\n",
+        NULL,
+    };
+    c.scan[0].single_objects = 1;
+    c.scan[3] = (struct gh_scan_stats){3, 8, 80, 3, 5};
+    gctrace_format(line, sizeof line, &c);
+    assert_writes(2, &c, lines);
 }
 
 static void
@@ -134,7 +199,9 @@ main(void)
         cmocka_unit_test(line_of_a_cycle),
         cmocka_unit_test(line_of_a_forced_cycle_with_stacks_and_globals),
         cmocka_unit_test(start_is_shown_with_three_decimals),
+        cmocka_unit_test(scan_lines_of_a_class_of_large_objects_and_of_the_sum),
         cmocka_unit_test(a_line_is_one_write),
+        cmocka_unit_test(level_2_adds_the_sum_and_each_class_that_was_scanned),
         cmocka_unit_test(a_line_that_does_not_fit_is_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

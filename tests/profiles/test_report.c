@@ -31,7 +31,9 @@ made_up(void)
         .threads = 2,
         .gogc = 50,
         .procs = 2,
+        .memory_limit = GH_MEMORY_LIMIT_OFF,
         .collector = "stw",
+        .marker = "spans",
         .settings = settings,
         .n_settings = 1,
         .options = options,
@@ -92,6 +94,25 @@ teardown(void **state)
 {
     pauses_finish(&pauses);
     return 0;
+}
+
+/* A cycle of a concurrent collector: two stops of 1 and 2 us around 5 ms of marking. */
+static void
+observe_two_stops(struct gh_observer *o, uint32_t number)
+{
+    struct gh_cycle c = {
+        .number = number,
+        .sweep_term_ns = 1000,
+        .mark_ns = 5000000,
+        .mark_term_ns = 2000,
+        .pause_ns = 3000,
+        .stop_wait_ns = 500,
+        .stop_waits_ns = {200, 300},
+        .restarts = 1,
+        .limiter_on = number == 2,
+        .assist_parks = 50,
+    };
+    o->cycle(o->ctx, &c);
 }
 
 static char *
@@ -279,6 +300,160 @@ json_histogram_lists_the_gaps(void **state)
 }
 
 static void
+stops_count_each_for_itself(void **state)
+{
+    static struct pauses p;
+    pauses_init(&p);
+    struct gh_observer o = pauses_observer(&p);
+    observe_two_stops(&o, 1);
+    observe_two_stops(&o, 2);
+    observe_two_stops(&o, 3);
+    assert_int_equal(p.total.count, 3);
+    assert_int_equal(p.total.max, 3000);
+    assert_int_equal(p.stops.count, 6);
+    assert_int_equal(p.stops.max, 2000);
+    assert_int_equal(p.stops.sum, 9000);
+    assert_int_equal(p.stopping.count, 6);
+    assert_int_equal(p.stopping.max, 300);
+    assert_int_equal(p.stopping.sum, 1500);
+    assert_int_equal(p.restarts, 3);
+    assert_int_equal(p.assist_parks, 150);
+    assert_int_equal(p.limited, 1);
+    assert_int_equal(p.limited_last, 2);
+    /* marking in the stopped world: one stop, however it divides */
+    struct gh_cycle c = {.number = 4,
+                         .sweep_term_ns = 1000,
+                         .mark_ns = 7000,
+                         .mark_term_ns = 2000,
+                         .pause_ns = 10000,
+                         .stop_wait_ns = 400};
+    o.cycle(o.ctx, &c);
+    assert_int_equal(p.stops.count, 7);
+    assert_int_equal(p.stops.max, 10000);
+    assert_int_equal(p.stopping.max, 400);
+    pauses_finish(&p);
+}
+
+static void
+scavenging_adds_up(void **state)
+{
+    static struct pauses p;
+    pauses_init(&p);
+    struct gh_observer o = pauses_observer(&p);
+    o.scavenge(o.ctx, &(struct gh_scavenging){.background_bytes = 10, .eager_bytes = 1});
+    o.scavenge(o.ctx, &(struct gh_scavenging){.background_bytes = 20, .eager_bytes = 2});
+    assert_int_equal(p.scavenged_background_bytes, 30);
+    assert_int_equal(p.scavenged_eager_bytes, 3);
+    pauses_finish(&p);
+}
+
+/* A run with a concurrent collector below a limit, of which both reports have more to say. */
+static struct facts
+made_up_concurrent(struct pauses *p)
+{
+    struct facts f = made_up();
+    pauses_init(p);
+    struct gh_observer o = pauses_observer(p);
+    for (uint32_t i = 1; i <= 3; i++)
+        observe_two_stops(&o, i);
+    o.scavenge(o.ctx,
+               &(struct gh_scavenging){.background_bytes = 3 << 20, .eager_bytes = 1 << 20});
+    f.pauses = p;
+    f.memory_limit = UINT64_C(64) << 20;
+    f.collector = "go";
+    f.marker = "objects";
+    f.stats.pause_total_ns = 9000;
+    f.stats.gc_cpu_mark_assist_ns = 100;
+    f.stats.gc_cpu_mark_dedicated_ns = 600;
+    f.stats.gc_cpu_mark_idle_ns = 250;
+    f.stats.gc_cpu_pause_ns = 50;
+    return f;
+}
+
+static void
+text_says_how_concurrent_it_was(void **state)
+{
+    static struct pauses p;
+    struct facts f = made_up_concurrent(&p);
+    char *text = text_of(&f);
+    assert_says(text, "GOGC 50, memory limit 64.0 MiB, 2 procs, 2 mutator threads,\n"
+                      "collector go, marker objects\n");
+    assert_says(text, "assists 10 %   background 60 %   idle 25 %   pauses 5 %\n");
+    assert_says(text, "max 2.00 us");
+    assert_says(text, "6 stops");
+    assert_says(text, "9.00 us in all");
+    assert_says(text, "300 ns to stop (p99)");
+    assert_says(text, "150 waits");
+    assert_says(text, "3 restarts of mark termination");
+    assert_says(text, "the GC CPU limiter acted in 1 of 3 cycles\n");
+    assert_says(text, "4.00 MiB scavenged");
+    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"))
+        if (strlen(line) > 80)
+            fail_msg("%zu columns: %s", strlen(line), line);
+    free(text);
+    pauses_finish(&p);
+}
+
+static void
+text_is_silent_on_what_did_not_happen(void **state)
+{
+    struct facts f = made_up();
+    char *text = text_of(&f);
+    static const char *const absent[] = {"limit", "marker", "GC CPU", "waits", "restarts"};
+    for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
+        assert_null(strstr(text, absent[i]));
+    free(text);
+}
+
+static void
+json_says_how_concurrent_it_was(void **state)
+{
+    static struct pauses p;
+    struct facts f = made_up_concurrent(&p);
+    json_t *o = json_of(&f);
+    static const struct {
+        const char *key;
+        json_int_t value;
+    } cases[] = {
+        {"memory_limit_bytes", 64 << 20},
+        {"stops", 6},
+        {"stop_p50_ns", 1003},
+        {"stop_max_ns", 2000},
+        {"pause_max_ns", 3000},
+        {"pause_total_ns", 9000},
+        {"time_to_stop_max_ns", 300},
+        {"restarts", 3},
+        {"assist_parks", 150},
+        {"limited_cycles", 1},
+        {"scavenged_eager_bytes", 1 << 20},
+        {"scavenged_background_bytes", 3 << 20},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(integer_at(o, "gc", cases[i].key), cases[i].value);
+    json_t *gc = json_object_get(o, "gc");
+    assert_string_equal(json_string_value(json_object_get(gc, "marker")), "objects");
+    assert_true(json_real_value(json_object_get(gc, "cpu_share_assist")) == 0.1);
+    assert_true(json_real_value(json_object_get(gc, "cpu_share_background")) == 0.6);
+    assert_true(json_real_value(json_object_get(gc, "cpu_share_idle")) == 0.25);
+    assert_true(json_real_value(json_object_get(gc, "cpu_share_pause")) == 0.05);
+    assert_int_equal(integer_at(o, "metrics", "/gc/gomemlimit:bytes"), 64 << 20);
+    assert_int_equal(integer_at(o, "metrics", "/gc/limiter/last-enabled:gc-cycle"), 2);
+    json_decref(o);
+    pauses_finish(&p);
+}
+
+static void
+json_has_null_for_no_limit_and_no_gc_cpu(void **state)
+{
+    struct facts f = made_up();
+    json_t *o = json_of(&f), *gc = json_object_get(o, "gc");
+    assert_true(json_is_null(json_object_get(gc, "memory_limit_bytes")));
+    assert_true(json_is_null(json_object_get(gc, "cpu_share_assist")));
+    assert_true(integer_at(o, "metrics", "/gc/gomemlimit:bytes") == INT64_MAX);
+    json_decref(o);
+}
+
+static void
 humane_numbers_have_three_digits(void **state)
 {
     struct humane h;
@@ -310,6 +485,12 @@ main(void)
         cmocka_unit_test(json_holds_settings_metrics_and_checksum),
         cmocka_unit_test(json_histograms_count_every_value),
         cmocka_unit_test(json_histogram_lists_the_gaps),
+        cmocka_unit_test(stops_count_each_for_itself),
+        cmocka_unit_test(scavenging_adds_up),
+        cmocka_unit_test(text_says_how_concurrent_it_was),
+        cmocka_unit_test(text_is_silent_on_what_did_not_happen),
+        cmocka_unit_test(json_says_how_concurrent_it_was),
+        cmocka_unit_test(json_has_null_for_no_limit_and_no_gc_cpu),
         cmocka_unit_test(humane_numbers_have_three_digits),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

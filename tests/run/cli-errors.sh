@@ -56,7 +56,29 @@ expect 2 '--threads: 0 is out of range' "$g" run null --threads 0
 expect 2 "--gogc: 'abc' is not a percentage" "$g" run null --gogc abc
 expect 2 '--gogc: a value is missing' "$g" run null --gogc
 expect 2 '--gogc' "$g" run null --gogc=
-expect 2 "--collector: 'zgc' is not one of stw" "$g" run null --collector zgc
+expect 2 "--collector: 'zgc' is not one of .*stw" "$g" run null --collector zgc
+expect 2 "--marker: 'cards' is not one of spans, objects" "$g" run null --marker cards
+expect 2 "--memlimit: '768Mi' is not a number of bytes.*; did you mean 768MiB\?" \
+    "$g" run null --memlimit 768Mi --json report.json
+expect 2 "--memlimit: '1.5GiB' .*KiB, MiB, GiB, TiB.*; did you mean 1536MiB\?" \
+    "$g" run null --memlimit 1.5GiB
+expect 2 '--memlimit: -1 is negative' "$g" run null --memlimit -1
+expect 2 "--memlimit: '8388608TiB' is too large" "$g" run null --memlimit 8388608TiB
+expect 2 "--memlimit: 'lots' is not a number of bytes" "$g" run null --memlimit lots
+expect 2 '--memlimit: a value is missing' "$g" run null --memlimit
+expect 2 '--gctrace: 3 is out of range \(0 to 2\)' "$g" run null --gctrace=3
+expect 2 "--gctrace: 'all' is not a whole number" "$g" run null --gctrace=all
+expect 2 "--gcpacertrace: '2' is neither 0 nor 1" "$g" run null --gcpacertrace=2
+expect 2 "--scavtrace: 'x' is neither 0 nor 1" "$g" run null --scavtrace=x
+expect 2 "--godebug: there is no key 'gcchekmark'; did you mean gccheckmark" \
+    "$g" run null --godebug gcchekmark=1 --json report.json
+expect 2 "--godebug: there is no key 'verbose'; 'goheap list godebug'" \
+    "$g" run null --godebug verbose=1
+expect 2 "--godebug: 'sbrk' is not of the form key=value" "$g" run null --godebug sbrk
+expect 2 "--godebug: gcstoptheworld: '3' is not a whole number from 0 to 2" \
+    "$g" run null --godebug sbrk=0,gcstoptheworld=3
+expect 2 "--godebug: invalidptr: '' is not a whole number" "$g" run null --godebug invalidptr=
+expect 2 '--godebug: a value is missing' "$g" run null --godebug
 expect 2 "--verify: '3'" "$g" run null --verify=3
 expect 2 'both name' "$g" run null --json - --output -
 expect 2 'are the same file' "$g" run null --json report --output ./report
@@ -72,6 +94,18 @@ expect 2 "GOHEAP_GOGC: '-1' is not a percentage" env GOHEAP_GOGC=-1 "$g" run nul
 expect 2 'GOMAXPROCS: 0 is out of range' env GOMAXPROCS=0 "$g" run null
 expect 2 "GOMAXPROCS: 'abc' is not a whole number" env GOMAXPROCS=abc "$g" run null
 expect 2 "GODEBUG=gctrace: 'yes'" env GODEBUG=gctrace=yes "$g" run null
+for key in gcpacertrace scavtrace gcstoptheworld gccheckmark clobberfree gcshrinkstackoff sbrk \
+    madvdontneed harddecommit disablethp invalidptr; do
+    expect 2 "GODEBUG=$key: 'x'" env GODEBUG=gctrace=0,$key=x "$g" run null
+    expect 2 "GOHEAP_GODEBUG: $key: 'x'" env GOHEAP_GODEBUG=$key=x "$g" run null
+done
+expect 2 "GODEBUG=gccheckmark: '2' is neither" env GODEBUG=gccheckmark=2 "$g" run null
+expect 2 'GODEBUG=gcstoptheworld: 3 is out of range' env GODEBUG=gcstoptheworld=3 "$g" run null
+expect 2 "GOMEMLIMIT: '768Mi' .*did you mean 768MiB\? \(Go would not start" \
+    env GOMEMLIMIT=768Mi "$g" run null --json report.json
+expect 2 'GOMEMLIMIT: -5 is negative' env GOMEMLIMIT=-5 "$g" run null
+expect 2 "GOHEAP_MEMLIMIT: '2GB' .*did you mean 2GiB" env GOHEAP_MEMLIMIT=2GB "$g" run null
+expect 2 "GOHEAP_MARKER: 'x' is not one of" env GOHEAP_MARKER=x "$g" run null
 
 # files: found before the run, so a long one must not start
 long="--depth 26"
@@ -150,12 +184,16 @@ warns() { # what the line says, command...
     [ "$(wc -l < "$dir/err")" = 1 ] || fail "$*: $(wc -l < "$dir/err") lines: $(cat "$dir/err")"
     grep -qE -- "^goheap: run: warning: .*$says" "$dir/err" || fail "$*: not said: $says"
 }
-warns "'gctrace=2' is taken as gctrace=1" env GODEBUG=gctrace=2 "$g" run null -n
+warns "--godebug: 'efence' is a setting of Go's that has no effect" \
+    "$g" run null -n --godebug efence=1
+warns "GOHEAP_GODEBUG: 'efence' is a setting of Go's" env GOHEAP_GODEBUG=efence=1 "$g" run null -n
 warns "'schedtrace' is a setting of Go's that has no effect" env GODEBUG=schedtrace=9 "$g" run null -n
 warns "'nonsense' is a setting that is not known" env GODEBUG=nonsense=1 "$g" run null -n
-warns 'GOMEMLIMIT has no effect' env GOMEMLIMIT=1GiB "$g" run null -n
 warns 'GOHEAP_GOCG is not a variable that is known' env GOHEAP_GOCG=50 "$g" run null -n
-env GOMEMLIMIT=off "$g" run null -n 2>&1 > /dev/null | grep . && fail "GOMEMLIMIT=off: a warning"
+for silent in GOMEMLIMIT=off GOMEMLIMIT=1GiB GOMEMLIMIT= GODEBUG=gctrace=2,invalidptr=0; do
+    env $silent "$g" run null -n 2>&1 > /dev/null | grep . && fail "$silent: a warning"
+    cases=$((cases + 1))
+done
 
 # a reader that goes away is no error worth a word
 "$g" list options 2> "$dir/err" | head -n 1 > /dev/null

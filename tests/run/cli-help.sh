@@ -54,7 +54,18 @@ for flag in $("$GOHEAP" list options | sed -n 's/^--\([a-z-]*\) .*/\1/p'); do
     n=$((n + 1))
 done
 [ "$n" -ge 20 ] || fail "only $n workloads and options"
-for list in workloads size-classes options; do
+# the page on GODEBUG, and its table: the same keys
+"$GOHEAP" help godebug > "$out" || fail "help godebug: status $?"
+check_text "help godebug" "$out"
+keys=0
+for key in $("$GOHEAP" list godebug | awk '/^[a-z]+ +0[.][.]/ { print $1 }'); do
+    grep -q "^$key=0|1" "$out" || fail "help godebug does not explain $key"
+    "$GOHEAP" list godebug --json | grep -q "\"key\": \"$key\"" || fail "JSON: no $key"
+    "$GOHEAP" run null -n --godebug "$key=1" > /dev/null || fail "--godebug $key=1 is not taken"
+    keys=$((keys + 1))
+done
+[ $keys = 12 ] || fail "$keys keys of GODEBUG, not 12"
+for list in workloads size-classes options godebug; do
     "$GOHEAP" list $list --json | head -n 1 | grep -q '^\[$' || fail "list $list --json"
 done
 [ "$("$GOHEAP" list size-classes | wc -l)" = 68 ] || fail "size classes: not 67 rows"

@@ -41,10 +41,14 @@ head -c 100000 /dev/zero > old.json
 [ -s out ] && fail "--quiet prints something"
 "$GOHEAP" run null --n 1000 --json - > stdout.json || fail "status $?"
 [ "$(head -n 1 stdout.json)" = "{" ] || fail "--json -: text in front of the JSON"
-"$GOHEAP" run null --n 1000 --gogc off --json - --output text.off > off.json || fail "status $?"
-says off.json '"/gc/gogc:percent": -1'
-says text.off 'GOGC off'
-for list in workloads size-classes options; do
+"$GOHEAP" run null --n 1000 --gogc off --memlimit 64MiB --marker objects --godebug clobberfree=1 \
+    --json - --output text.off > off.json || fail "status $?"
+says off.json '"/gc/gogc:percent": -1' '"/gc/gomemlimit:bytes": 67108864' \
+    '"memory_limit_bytes": 67108864' '"marker": "objects"'
+says text.off 'GOGC off, memory limit 64.0 MiB, ' 'marker objects'
+says report.json '"memory_limit_bytes": null' '"/gc/gomemlimit:bytes": 9223372036854775807' \
+    '"stops": [1-9]' '"cpu_share_pause": 0\.' '"time_to_stop_max_ns": [0-9]'
+for list in workloads size-classes options godebug; do
     "$GOHEAP" list $list --json > list-$list.json || fail "list $list --json: status $?"
 done
 
@@ -57,7 +61,7 @@ for f in *.json; do
     fi
     parsed=$((parsed + 1))
 done
-[ "$parsed" = 7 ] || fail "$parsed documents, not 7"
+[ "$parsed" = 8 ] || fail "$parsed documents, not 8"
 
 # every key of the report is described, and every key that is described is there
 tr -d ' ' < report.json | sed -n 's/^"\([^"]*\)":.*/\1/p' | sort -u > keys

@@ -1,0 +1,28 @@
+/* scavtrace.h - the line that `GODEBUG=scavtrace=1` prints in Go 1.21 and later, to the byte:
+ * one when a cycle's sweeping is done, and one whenever the program asks for its free memory to
+ * be given back.
+ *
+ *   scav # KiB work (bg), # KiB work (eager), # KiB now, #% util[ (forced)]
+ *
+ * Work is what was given back to the OS since the last line, "now" what is given back at this
+ * moment, "util" the part in use of the memory that is held for the heap. */
+#ifndef GH_PROFILES_SCAVTRACE_H
+#define GH_PROFILES_SCAVTRACE_H
+
+#include "gc/api/observer.h"
+
+#include <stddef.h>
+
+enum { SCAVTRACE_LINE_MAX = 200 };
+
+struct scavtrace {
+    int fd; /* immutable, filled by the owner */
+};
+
+/* An observer that writes to s->fd, one write(2) a line. `s` must outlive the heap. */
+struct gh_observer scavtrace_observer(struct scavtrace *s);
+
+/* The line with its newline, at most `bytes` of it; returns its length. */
+size_t scavtrace_format(char *out, size_t bytes, const struct gh_scavenging *s);
+
+#endif

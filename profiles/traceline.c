@@ -1,0 +1,21 @@
+/* traceline.c - see traceline.h. No locks, no allocation. Go's counterpart is printlock, under
+ * which a line is written piece by piece. */
+#include "profiles/traceline.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+void
+traceline_write(int fd, const char *line, size_t n)
+{
+    while (n > 0 && write(fd, line, n) < 0 && errno == EINTR)
+        ;
+}
+
+size_t
+traceline_length(int printed, size_t bytes)
+{
+    if (printed < 0)
+        return 0;
+    return (size_t)printed < bytes ? (size_t)printed : bytes - 1;
+}

@@ -1,0 +1,3 @@
+module traces
+
+go 1.26
