@@ -8,6 +8,7 @@ extern const struct gh_workload workload_binary_trees;
 extern const struct gh_workload workload_churn;
 extern const struct gh_workload workload_frag;
 extern const struct gh_workload workload_gcbench;
+extern const struct gh_workload workload_handoff;
 extern const struct gh_workload workload_json;
 extern const struct gh_workload workload_large;
 extern const struct gh_workload workload_mark;
