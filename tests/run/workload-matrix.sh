@@ -86,6 +86,7 @@ for shape in pairs ring; do
         threaded handoff --shape $shape --cells $cells --items $N --capacity 5 --keep $BIG
     done
 done
+threaded mutate --nodes $BIG --ops $N --trickle 3
 single gcbench $GB
 for shape in tree list shuf; do
     single mark --shape $shape --log2 $LOG

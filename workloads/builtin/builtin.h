@@ -13,6 +13,7 @@ extern const struct gh_workload workload_json;
 extern const struct gh_workload workload_large;
 extern const struct gh_workload workload_mark;
 extern const struct gh_workload workload_mb;
+extern const struct gh_workload workload_mutate;
 extern const struct gh_workload workload_null;
 extern const struct gh_workload workload_sweep;
 extern const struct gh_workload workload_win1k;
