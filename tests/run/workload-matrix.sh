@@ -81,6 +81,12 @@ done
 threaded win1k --slots $BIG --pushes $N
 threaded win64 --slots $BIG --pushes $N
 threaded churn --slots $BIG --ops $N
+for shape in pairs ring; do
+    for cells in heap roots; do
+        threaded handoff --shape $shape --cells $cells --items $N --capacity 5 --keep $BIG
+    done
+done
+threaded mutate --nodes $BIG --ops $N --trickle 3
 single gcbench $GB
 for shape in tree list shuf; do
     single mark --shape $shape --log2 $LOG
