@@ -20,7 +20,10 @@ type churnNode struct {
 
 var churnTable []*churnNode
 
-func (n *churnNode) words() []uint64 { return unsafe.Slice(n.payload, n.size/8) }
+// wordsAt is n words of memory without references, of which only the address is kept.
+func wordsAt(p *uint64, n int) []uint64 { return unsafe.Slice(p, n) }
+
+func (n *churnNode) words() []uint64 { return wordsAt(n.payload, int(n.size/8)) }
 
 func newChurnNode(key uint64, size uint32) *churnNode {
 	n := new(churnNode)

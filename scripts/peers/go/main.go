@@ -30,6 +30,7 @@ var workloads = []workload{
 	{"churn", churn},
 	{"frag", fragmentation},
 	{"gcbench", gcbench},
+	{"handoff", handoff},
 	{"mb", microbenchmark},
 	{"win1k", window1k},
 	{"win64", window64},
