@@ -78,6 +78,7 @@ func binaryTrees(flags *flag.FlagSet) func(threads int) error {
 				short, stretch, long)
 		}
 		nodes := short + stretch + long
+		emitChecksum(nodes)
 		emit("nodes", float64(nodes), "nodes")
 		emit("ns_per_node", float64(w.wall.Nanoseconds())/float64(nodes), "ns")
 		w.emit()

@@ -1,0 +1,91 @@
+// The timed section, the threads in it, and the form of the output.
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// stopwatch adds up wall time, and CPU time of the whole process, collector included.
+type stopwatch struct {
+	wall, cpu time.Duration
+	from      time.Time
+	cpuFrom   time.Duration
+	gc        collection // of the timed sections
+	gcFrom    collection
+	peak      float64 // MiB: VmHWM at the end of the last section
+}
+
+func processCPU() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// traced says whether the runtime writes a line a cycle, which ours then go between.
+var traced = strings.Contains(os.Getenv("GODEBUG"), "gctrace=1")
+
+func (w *stopwatch) begin() {
+	if traced {
+		os.Stderr.WriteString("peer: timed section begins\n")
+	}
+	w.gcFrom.read()
+	w.cpuFrom = processCPU()
+	w.from = time.Now()
+}
+
+func (w *stopwatch) end() {
+	w.wall += time.Since(w.from)
+	w.cpu += processCPU() - w.cpuFrom
+	var now collection
+	now.read()
+	w.gc.add(&now, &w.gcFrom)
+	w.peak = residentMiB("VmHWM")
+	if traced {
+		os.Stderr.WriteString("peer: timed section ends\n")
+	}
+}
+
+// parallel runs f for t = 0..threads-1 and waits for all; one thread is the caller's own. The
+// goroutines are started before w begins (or goes on) and let go together.
+func parallel(threads int, w *stopwatch, f func(t int)) {
+	if threads == 1 {
+		w.begin()
+		f(0)
+		w.end()
+		return
+	}
+	var ready, done sync.WaitGroup
+	gate := make(chan struct{})
+	for t := 0; t < threads; t++ {
+		ready.Add(1)
+		done.Add(1)
+		go func() {
+			ready.Done()
+			<-gate
+			f(t)
+			done.Done()
+		}()
+	}
+	ready.Wait()
+	w.begin()
+	close(gate)
+	done.Wait()
+	w.end()
+}
+
+// share is where thread t's part of n things begins; it ends where that of t + 1 begins.
+func share(n, t, threads int) int { return t * n / threads }
+
+func emit(metric string, value float64, unit string) {
+	fmt.Printf("%s %.9g %s\n", metric, value, unit)
+}
+
+func emitChecksum(sum uint64) { fmt.Printf("checksum 0x%016x -\n", sum) }
