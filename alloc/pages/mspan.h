@@ -6,7 +6,9 @@
  *     s == h-2  needs sweeping       s == h+1  cached before the cycle began, needs sweeping
  *     s == h-1  being swept          s == h+3  swept, then cached by a mutator
  *     s == h    swept, ready to use
- * Whoever moves s from h-2 to h-1 by compare-and-swap owns the span until he sets h.
+ * Whoever moves s from h-2 to h-1 by compare-and-swap owns the span until he sets h, or frees
+ * it and leaves h-1 behind. No record has h-2 but that of a live span that needs sweeping
+ * (alloc/spaces/go/sweep.c, Note [sweep claim]), so the record may have been found anywhere.
  *
  * Note [inline marks]. Spans of 16..512-byte classes (always one page) keep the mark bits
  * of the running cycle in their own last 128 bytes, so that marking needs no span record:

@@ -187,6 +187,71 @@ addresses_outside_objects_are_not_found(void **state)
     assert_true(gospace_find_object(&f->space, p, &o));
 }
 
+static void
+span_swept_for_an_object_is_skipped_by_poppers(void **state)
+{
+    struct fixture *f = *state;
+    enum { N = 3 };
+    uintptr_t live[N];
+    struct object_ref o[N];
+    for (unsigned i = 0; i < N; i++) {
+        live[i] = take_slot(f, i, 4 << 1, 1);
+        assert_true(gospace_find_object(&f->space, live[i], &o[i]));
+    }
+    cycle_keeping(f, live, N);
+    uint32_t h = f->space.sweepgen;
+    for (unsigned i = 1; i < N; i++) {
+        assert_int_equal(o[i].span->sweepgen, h - 2);
+        gospace_ensure_swept(&f->space, o[i].span);
+        gospace_ensure_swept(&f->space, o[i].span);
+        assert_int_equal(o[i].span->sweepgen, h);
+        assert_int_equal(f->space.pages_swept, i);
+    }
+    assert_int_equal(gospace_verify_stw(&f->space), N);
+    /* it is cached, and its old entry still stands in the unswept set */
+    take_slot(f, 0, 4 << 1, 1);
+    assert_int_equal(o[1].span->sweepgen, h + 3);
+    gospace_ensure_swept(&f->space, o[1].span);
+    assert_int_equal(gospace_sweep_one(&f->space), 1);
+    assert_int_equal(o[0].span->sweepgen, h);
+    assert_int_equal(gospace_sweep_one(&f->space), SIZE_MAX);
+    assert_true(gospace_sweep_done(&f->space));
+    assert_int_equal(f->space.pages_swept, N);
+    flush_all(f);
+    assert_int_equal(gospace_verify_stw(&f->space), N);
+}
+
+/* A span freed out of turn, and its record made the record of another span. */
+static void
+entry_of_a_span_made_anew_means_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct object_ref o;
+    struct refill took;
+    uintptr_t p = take_slot(f, 0, 4 << 1, 1);
+    assert_true(gospace_find_object(&f->space, p, &o));
+    cycle_keeping(f, NULL, 0);
+    uint32_t h = f->space.sweepgen;
+    assert_true(sweep_begin(&f->space));
+    assert_false(sweep_try_claim(o.span, h + 2));
+    assert_true(sweep_try_claim(o.span, h));
+    assert_false(sweep_try_claim(o.span, h));
+    assert_false(sweep_span(&f->space, &f->caches[0], o.span, false));
+    assert_false(sweep_try_claim(o.span, h));
+    sweep_end(&f->space);
+    assert_int_equal(gospace_verify_stw(&f->space), 0);
+
+    /* spare records are reused last in, first out, but a cache is emptied first */
+    pages_local_flush(&f->pages, &f->caches[1].local);
+    void *large = gospace_alloc_large(&f->space, &f->caches[1], 40 * GH_PAGE, NULL, &took);
+    assert_non_null(large);
+    assert_int_equal(gospace_verify_stw(&f->space), 1);
+    assert_int_equal(gospace_sweep_one(&f->space), SIZE_MAX);
+    assert_int_equal(gospace_verify_stw(&f->space), 1);
+    assert_true(gospace_find_object(&f->space, (uintptr_t)large, &o));
+    assert_int_equal(o.span->sweepgen, h);
+}
+
 /* --- mutators while the background sweeps --- */
 
 enum { MUTATORS = 3, PER_MUTATOR = 4000, ROUNDS = 6 };
@@ -207,8 +272,16 @@ static void
 work_one_round(struct worker *w)
 {
     size_t broken = 0;
-    for (size_t i = 0; i < w->n; i++)
+    struct gospace *g = &w->crew->f->space;
+    for (size_t i = 0; i < w->n; i++) {
+        struct object_ref o;
+        if (i % 64 == 0 && gospace_find_object(g, w->objects[i].p, &o)) {
+            gospace_ensure_swept(g, o.span);
+            uint32_t gen = atomic_load(&o.span->sweepgen);
+            broken += gen != gospace_sweepgen(g) && gen != gospace_sweepgen(g) + 3;
+        }
         broken += !is_intact(&w->objects[i]);
+    }
     while (w->n < PER_MUTATOR) {
         unsigned sc = 2 + (unsigned)(test_random(&w->rng) % 60);
         struct object o = {.class_ = sc >> 1, .bytes = sizeclass_bytes[sc >> 1]};
@@ -293,6 +366,8 @@ main(void)
         TEST(everything_dead_gives_all_pages_back),
         TEST(unused_rest_of_a_run_is_free_again),
         TEST(addresses_outside_objects_are_not_found),
+        TEST(span_swept_for_an_object_is_skipped_by_poppers),
+        TEST(entry_of_a_span_made_anew_means_nothing),
         TEST(mutators_allocate_while_the_background_sweeps),
     };
     return cmocka_run_group_tests_name("sweep", tests, NULL, NULL);

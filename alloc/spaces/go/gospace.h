@@ -118,6 +118,10 @@ size_t gospace_sweep_one(struct gospace *g);
 /* Sweep what is left and wait for sweepers still at work. Caller may be any one thread. */
 void gospace_finish_sweep(struct gospace *g);
 bool gospace_sweep_done(const struct gospace *g);
+/* Return when `s` is swept, sweeping it here if nobody has begun. The caller is a running
+ * mutator (so that no next sweep starts), holds an object in `s`, and caches were flushed when
+ * this sweep was started. */
+void gospace_ensure_swept(struct gospace *g, struct mspan *s);
 
 /* Sum of all counts; exact when the world is stopped and caches are flushed. */
 void gospace_sum_counts(struct gospace *g, struct alloc_counts *out);

@@ -53,11 +53,20 @@ bool run_take(struct mspan *s, struct gh_run *r, uint64_t mask);
 /* Between them a thread may claim spans to sweep. False: there are none left. */
 bool sweep_begin(struct gospace *g);
 void sweep_end(struct gospace *g);
-/* Make a span from an unswept set the caller's. */
-void sweep_claim(struct mspan *s, uint32_t sweepgen);
+/* Make an unswept span the caller's to sweep, wherever he found its record; between sweep_begin
+ * and sweep_end. `h` is the space's sweepgen. False: it is swept, or somebody else is at it, or
+ * the record is none of a live span. Note [sweep claim]. */
+bool sweep_try_claim(struct mspan *s, uint32_t h);
+/* Take spans out of an unswept set until one can be claimed; NULL when the set is empty. */
+struct mspan *sweep_pop(struct gospace *g, struct spanset *unswept);
 /* Sweep a claimed span. False: it held nothing and was freed (never with `keep`). Otherwise it
  * is in no set and still claimed. `c` is the caller's own, or NULL. */
 bool sweep_span(struct gospace *g, struct mcache *c, struct mspan *s, bool keep);
+/* A claimed span has been swept and was not freed: let others have it. */
+void sweep_put(struct gospace *g, struct mspan *s);
+/* Claim and sweep any one span. Returns its pages, or SIZE_MAX when there is none left to
+ * claim. `c` as above. */
+size_t sweep_next(struct gospace *g, struct mcache *c);
 
 /* --- counters --- */
 

@@ -36,27 +36,21 @@ mcentral_uncache_span(struct gospace *g, struct mcache *c, struct mspan *s)
         if (!sweep_span(g, c, s, false))
             return;
     }
-    /* relaxed: the push below releases it */
-    atomic_store_explicit(&s->sweepgen, h, memory_order_relaxed);
-    mcentral_put_swept(g, s);
+    sweep_put(g, s);
 }
 
 /* Sweep spans of `set` until one has room. `budget` is used up by one a span. */
 static struct mspan *
 sweep_for_room(struct gospace *g, struct mcache *c, struct spanset *set, unsigned *budget)
 {
-    uint32_t h = gospace_sweepgen(g);
     for (; *budget > 0; --*budget) {
-        struct mspan *s = spanset_pop(set, &g->set_pool);
+        struct mspan *s = sweep_pop(g, set);
         if (s == NULL)
             return NULL;
-        sweep_claim(s, h);
         sweep_span(g, c, s, true);
         if (s->alloc_count < s->nelems)
             return s;
-        /* relaxed: the push below releases it */
-        atomic_store_explicit(&s->sweepgen, h, memory_order_relaxed);
-        mcentral_put_swept(g, s);
+        sweep_put(g, s);
     }
     return NULL;
 }

@@ -5,7 +5,9 @@
  * every span from swept to unswept by adding 2 to one number. Large objects are in `full` of
  * classes 0 and 1.
  *
- * A span is in exactly one set, or cached, or with the thread that sweeps it. */
+ * A span is in exactly one set, or cached, or with the thread that sweeps it; besides, a span
+ * that was not found through the sets leaves an entry in an unswept one, which means nothing
+ * any more (sweep.c, Note [sweep claim]) and is gone when the sweep is done. */
 #ifndef GH_ALLOC_SPACES_GO_MCENTRAL_H
 #define GH_ALLOC_SPACES_GO_MCENTRAL_H
 

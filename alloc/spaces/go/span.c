@@ -74,9 +74,11 @@ span_init_small(struct gospace *g, struct mspan *s, unsigned span_class)
         start_inline_marks(g, s);
     else
         s->mark_bits = gcbits_alloc(&g->bits, s->nelems);
+    if (!s->inline_marks && s->mark_bits == NULL)
+        return false; /* before the sweepgen is set: sweep.c, Note [sweep claim] */
     /* relaxed: published with the span */
     atomic_store_explicit(&s->sweepgen, gospace_sweepgen(g), memory_order_relaxed);
-    return s->inline_marks || s->mark_bits != NULL;
+    return true;
 }
 
 bool
@@ -95,9 +97,11 @@ span_init_large(struct gospace *g, struct mspan *s, const struct gh_type *type)
     s->alloc_count = 1;
     s->alloc_bits = (uint64_t *)gcbits_zero;
     s->mark_bits = gcbits_alloc(&g->bits, 1);
+    if (s->mark_bits == NULL)
+        return false; /* as above */
     /* relaxed: published with the span */
     atomic_store_explicit(&s->sweepgen, gospace_sweepgen(g), memory_order_relaxed);
-    return s->mark_bits != NULL;
+    return true;
 }
 
 bool

@@ -1,15 +1,29 @@
 /* sweep.c - turns the marks of a finished cycle into free slots (Go: mgcsweep.go).
  *
  * Sweeping a span touches its record and its 128 bytes of inline metadata, never an object.
- * Spans are swept by mutators in need of one (mcentral.c) and in the background
- * (gospace_sweep_one); each takes spans out of the unswept sets, so no two ever hold the same
- * one, and the sweepgen is the witness.
+ * Spans are swept by mutators in need of one (mcentral.c), in the background
+ * (gospace_sweep_one), and for the sake of one object (gospace_ensure_swept).
+ *
+ * Note [sweep claim]. Whoever moves a span's sweepgen from h-2 to h-1 by compare-and-swap
+ * sweeps it; nothing else gives that right. The unswept sets only tell where to look: a span
+ * that was found elsewhere leaves its entry behind, and whoever pops such an entry fails to
+ * claim and goes on. By then the span may have any history: being swept (h-1), swept (h),
+ * cached (h+3), freed, or freed and made anew with other pages. None of these has h-2, because
+ *   - a span is given h when it is made, and no sweepgen is set to an even number below h;
+ *   - a span freed by the sweep keeps h-1 in its record, which is odd, so that no later h makes
+ *     it h-2; a span given back before it was published keeps what its record had before;
+ *   - a record that was never a span of objects has 0, which is h-2 only before the first
+ *     collection, when nobody sweeps.
+ * So h-2 says: in use, published, not cached, and untouched since the world was stopped at the
+ * start of this sweep; entering (sweep_begin) has ordered its fields. Records are never
+ * unmapped, so looking at the sweepgen of any record is safe.
  *
  * Note [sweep accounting]. The next cycle may begin only when every span is swept. `sweepers`
- * counts threads that may hold a claimed span; bit 31 (drained) says that the unswept sets are
- * empty. During a sweep nobody adds to an unswept set, so a set once found empty stays empty,
- * and so does the prefix of sets that `sweep_cursor` has passed: when it has passed all of
- * them, drained is set by a thread that is counted itself. Entering (sweep_begin) fails once
+ * counts threads that may claim spans or hold claimed ones; bit 31 (drained) says that the
+ * unswept sets are empty. Every unclaimed span is in them, and claimed ones are counted by
+ * their sweepers. During a sweep nobody adds to an unswept set, so a set once found empty stays
+ * empty, and so does the prefix of sets that `sweep_cursor` has passed: when it has passed all
+ * of them, drained is set by a thread that is counted itself. Entering (sweep_begin) fails once
  * drained is set, by compare-and-swap on the same word. So drained and a count of 0 together
  * mean: nothing left, nobody at work; and they never go away until the next sweep is started in
  * a stopped world. Leaving is a release and asking is an acquire: who sees the sweep done sees
@@ -171,18 +185,43 @@ gospace_sweep_done(const struct gospace *g)
     return atomic_load_explicit(&g->sweepers, memory_order_acquire) == SWEEP_DRAINED;
 }
 
-void
-sweep_claim(struct mspan *s, uint32_t sweepgen)
+bool
+sweep_try_claim(struct mspan *s, uint32_t h)
 {
-    uint32_t was = sweepgen - 2;
-    /* relaxed: taking the span out of its set has ordered everything */
-    bool ours = atomic_compare_exchange_strong_explicit(
-        &s->sweepgen, &was, sweepgen - 1, memory_order_relaxed, memory_order_relaxed);
-    CHECK(ours, "sweep_claim: span %#zx in an unswept set has sweepgen %u at %u", s->base, was,
-          sweepgen);
+    uint32_t was = h - 2;
+    /* relaxed: entering the sweep has ordered everything; Note [sweep claim]. The look spares a
+     * span that is not for us the locked write. */
+    return atomic_load_explicit(&s->sweepgen, memory_order_relaxed) == was &&
+           atomic_compare_exchange_strong_explicit(&s->sweepgen, &was, h - 1,
+                                                   memory_order_relaxed, memory_order_relaxed);
 }
 
-/* A span out of any unswept set; full ones first, as mutators look for partial ones. */
+struct mspan *
+sweep_pop(struct gospace *g, struct spanset *unswept)
+{
+    uint32_t h = gospace_sweepgen(g);
+    struct mspan *s;
+    while ((s = spanset_pop(unswept, &g->set_pool)) != NULL) {
+        if (sweep_try_claim(s, h))
+            return s;
+        /* relaxed: all values it may have from here on are fine */
+        uint32_t gen = atomic_load_explicit(&s->sweepgen, memory_order_relaxed);
+        CHECK(gen == h - 1 || gen == h || gen == h + 3,
+              "sweep_pop: span %#zx in an unswept set has sweepgen %u at %u", s->base, gen, h);
+    }
+    return NULL;
+}
+
+void
+sweep_put(struct gospace *g, struct mspan *s)
+{
+    /* release: pairs with the acquire in gospace_ensure_swept; for poppers the push does it */
+    atomic_store_explicit(&s->sweepgen, gospace_sweepgen(g), memory_order_release);
+    mcentral_put_swept(g, s);
+}
+
+/* A span out of any unswept set, claimed; full ones first, as mutators look for partial ones.
+ */
 static struct mspan *
 next_unswept(struct gospace *g)
 {
@@ -193,7 +232,7 @@ next_unswept(struct gospace *g)
         struct mcentral *central = &g->central[at / 2];
         struct spanset *set = at % 2 == 0 ? mcentral_full_unswept(central, h)
                                           : mcentral_partial_unswept(central, h);
-        struct mspan *s = spanset_pop(set, &g->set_pool);
+        struct mspan *s = sweep_pop(g, set);
         if (s != NULL)
             return s;
         /* On failure `at` is what another sweeper has moved it to, which is further. */
@@ -205,7 +244,7 @@ next_unswept(struct gospace *g)
 }
 
 size_t
-gospace_sweep_one(struct gospace *g)
+sweep_next(struct gospace *g, struct mcache *c)
 {
     if (!sweep_begin(g))
         return SIZE_MAX;
@@ -215,17 +254,39 @@ gospace_sweep_one(struct gospace *g)
         /* relaxed: our own sweep_end follows */
         atomic_fetch_or_explicit(&g->sweepers, SWEEP_DRAINED, memory_order_relaxed);
     } else {
-        uint32_t h = gospace_sweepgen(g);
         npages = s->npages;
-        sweep_claim(s, h);
-        if (sweep_span(g, NULL, s, false)) {
-            /* relaxed: the push below releases it */
-            atomic_store_explicit(&s->sweepgen, h, memory_order_relaxed);
-            mcentral_put_swept(g, s);
-        }
+        if (sweep_span(g, c, s, false))
+            sweep_put(g, s);
     }
     sweep_end(g);
     return npages;
+}
+
+size_t
+gospace_sweep_one(struct gospace *g)
+{
+    return sweep_next(g, NULL);
+}
+
+void
+gospace_ensure_swept(struct gospace *g, struct mspan *s)
+{
+    uint32_t h = gospace_sweepgen(g);
+    if (sweep_begin(g)) {
+        if (sweep_try_claim(s, h) && sweep_span(g, NULL, s, false))
+            sweep_put(g, s);
+        sweep_end(g);
+    }
+    for (;;) {
+        /* acquire: pairs with the release in sweep_put */
+        uint32_t gen = atomic_load_explicit(&s->sweepgen, memory_order_acquire);
+        if (gen == h || gen == h + 3)
+            return;
+        CHECK(gen == h - 1, "gospace_ensure_swept: span %#zx has sweepgen %u at %u: %s",
+              s->base, gen, h,
+              gen == h + 1 ? "cached across the start of the sweep" : "not a live span");
+        sched_yield(); /* somebody else is at it: about 100 ns */
+    }
 }
 
 void
