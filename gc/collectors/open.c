@@ -196,6 +196,7 @@ gh_set_gogc(struct gh_mutator *m, int percent)
     world_stop(&h->sched, &mutator_of(m)->actor);
     int old = pacer_set_gogc(&h->pacer, percent);
     h->config.gogc = h->pacer.gogc;
+    gospace_pace_sweep(&h->space, pacer_live(&h->pacer), pacer_trigger(&h->pacer));
     world_start(&h->sched, &mutator_of(m)->actor);
     return old;
 }
@@ -213,6 +214,7 @@ gh_set_memory_limit(struct gh_mutator *m, uint64_t bytes)
     world_stop(&h->sched, &mutator_of(m)->actor);
     uint64_t old = pacer_set_memory_limit(&h->pacer, bytes);
     h->config.memory_limit = h->pacer.memory_limit;
+    gospace_pace_sweep(&h->space, pacer_live(&h->pacer), pacer_trigger(&h->pacer));
     world_start(&h->sched, &mutator_of(m)->actor);
     return old;
 }

@@ -61,6 +61,7 @@ gospace_start_sweep_stw(struct gospace *g)
     /* relaxed, all of it: starting the world orders it before any sweeping */
     atomic_store_explicit(&g->pages_to_sweep, st.inuse / GH_PAGE, memory_order_relaxed);
     atomic_store_explicit(&g->pages_swept, 0, memory_order_relaxed);
+    atomic_store_explicit(&g->sweep_pages_per_byte, 0, memory_order_relaxed);
     atomic_store_explicit(&g->sweep_cursor, 0, memory_order_relaxed);
     atomic_store_explicit(&g->sweepgen, gospace_sweepgen(g) + 2, memory_order_relaxed);
     atomic_store_explicit(&g->sweepers, 0, memory_order_release);
