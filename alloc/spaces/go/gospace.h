@@ -64,6 +64,9 @@ struct gospace {
     struct gcbits_arenas bits;
     struct spanset_pool set_pool;
 
+    /* collecting thread only: nothing was marked since page_marks were cleared */
+    bool page_marks_clear;
+
     /* world-stopped only for writing; atomic because sweepers read it */
     _Atomic(uint32_t) sweepgen; /* mspan.h, Note [sweepgen] */
 
@@ -72,6 +75,13 @@ struct gospace {
     _Atomic(uint32_t) sweepers;     /* how many are between claim and done; bit 31 = drained */
     _Atomic(uint64_t) pages_to_sweep; /* IN_USE pages at the start of the sweep */
     _Atomic(uint64_t) pages_swept;    /* of them, so far */
+
+    /* world-stopped only for writing: the arenas there were when the sweep started */
+    struct arena **reclaim_arenas;
+    uint64_t reclaim_end; /* their pages */
+    /* atomic: reclaim.c */
+    _Atomic(uint64_t) reclaim_next;   /* page up to which they have been walked */
+    _Atomic(uint64_t) reclaim_credit; /* pages freed and not asked for yet */
 
     /* atomic, set in a stopped world: sweep_pace.c, Note [sweep pace] */
     _Atomic(double) sweep_pages_per_byte; /* 0: nothing left to sweep */
@@ -130,6 +140,9 @@ size_t gospace_flush(struct gospace *g, struct mcache *c);
 
 /* --- the collector's side --- */
 
+/* The collecting thread, before it stops the world for a cycle: take some of the work of
+ * gospace_start_mark_stw out of it. May be left out. */
+void gospace_prepare_mark(struct gospace *g);
 /* _stw, all spans swept: forget old marks, ready for marking. Spans may stay cached. */
 void gospace_start_mark_stw(struct gospace *g);
 /* _stw, or owner of a new cache: from here on this cache allocates black, or white again; to
