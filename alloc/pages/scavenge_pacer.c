@@ -72,6 +72,14 @@ scavenge_pacer_sleep_ns(struct scavenge_pacer *s, int64_t worked_ns, size_t rele
 }
 
 uint64_t
+scavenge_limit_goal(uint64_t limit, uint64_t ready)
+{
+    uint64_t goal =
+        limit / 100 * SCAVENGE_LIMIT_PERCENT + limit % 100 * SCAVENGE_LIMIT_PERCENT / 100;
+    return ready > goal ? goal : UINT64_MAX;
+}
+
+uint64_t
 scavenge_retain_goal(uint64_t goal, uint64_t last_goal, uint64_t heap_inuse)
 {
     if (last_goal == 0)
