@@ -39,6 +39,7 @@ bool pi_controller_next(struct pi_controller *c, double input, double setpoint,
 /* Owner: the thread that scavenges. */
 struct scavenge_pacer {
     struct pi_controller controller;
+    int procs;           /* immutable: processors, of whose time it may use its share */
     double sleep_ratio;  /* work / sleep */
     double cooldown_ns;  /* after an overflow the controller rests so long */
     double worked_ns;    /* since the last sleep */
@@ -46,6 +47,7 @@ struct scavenge_pacer {
     double last_work_ns; /* what it was asked for */
 };
 
+/* For one processor; set `procs` for more. */
 void scavenge_pacer_init(struct scavenge_pacer *s);
 
 /* The scavenger has worked for `worked_ns` and released `released` bytes. Returns how long to
