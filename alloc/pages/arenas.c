@@ -220,9 +220,10 @@ arenas_set_spans(struct pages *p, uintptr_t base, size_t npages, struct mspan *s
         size_t n = GH_PAGES_PER_ARENA - first;
         if (n > npages)
             n = npages;
-        /* relaxed: pages.h, Note [span map] and struct arena */
+        /* release: pairs with the acquire of who looks at spans he holds no object in (the page
+         * reclaimer); for others pages.h, Note [span map] and struct arena */
         for (size_t i = 0; i < n; i++)
-            atomic_store_explicit(&a->spans[first + i], s, memory_order_relaxed);
+            atomic_store_explicit(&a->spans[first + i], s, memory_order_release);
         base += n * GH_PAGE;
         npages -= n;
     }

@@ -144,10 +144,18 @@ struct pages {
     _Atomic(uint64_t) used[SPAN_USES]; /* bytes in spans, without what locals have taken */
     _Atomic(uint64_t) mapped;          /* bytes of the heap in all */
     _Atomic(uint64_t) released;        /* bytes of free pages not backed by memory */
-    _Atomic(uint64_t) scavenged_background, scavenged_eager; /* bytes since the start */
-    /* atomic, relaxed: scavenging, in the background and when the heap grows, wants
-     * pages_retained below it; UINT64_MAX = no goal */
+    /* bytes since the start: by the background, by allocations, on demand */
+    _Atomic(uint64_t) scavenged_background, scavenged_eager, scavenged_forced;
+    _Atomic(uint64_t) scavenge_assist_ns; /* time that allocations have spent on it */
+
+    /* atomic, relaxed: goals and switches, acted upon approximately */
+    /* scavenging, in the background and when the heap grows, wants pages_retained below it;
+     * UINT64_MAX = no goal */
     _Atomic(uint64_t) scavenge_goal;
+    /* the background wants all memory held (account->ready) below it; UINT64_MAX = no goal */
+    _Atomic(uint64_t) scavenge_limit_goal;
+    _Atomic(uint64_t) memory_limit; /* allocations scavenge to keep account->ready below it */
+    _Atomic(bool) limiter_on; /* ... unless set: collecting costs too much time as it is */
 };
 
 bool pages_open(struct pages *p, struct os_account *a, struct persistent *per,
@@ -173,14 +181,23 @@ void pages_local_init(struct pages_local *l);
 void pages_local_flush(struct pages *p, struct pages_local *l);
 
 /* Release up to `bytes` of free memory, highest addresses first, sparing dense chunks (Go's
- * density rule). `background` stops at scavenge_goal, so that 0 means there is nothing to do
- * before the next collection. Returns the bytes released. */
+ * density rule). `background` stops when both goals are met, so that 0 means there is nothing
+ * to do before the next collection. Returns the bytes released. */
 size_t pages_scavenge(struct pages *p, size_t bytes, bool background);
 /* Release all free memory there is (FreeOSMemory). Cached pages are not free: flush first. */
 size_t pages_scavenge_all(struct pages *p);
-/* A collection has ended and set its next heap goal: derive scavenge_goal, and let the density
- * rule's generation begin. `last_goal` is that of the cycle before, 0 if there was none. */
+/* A collection has ended and set its next heap goal: derive both scavenging goals, and let the
+ * density rule's generation begin. `last_goal` is that of the cycle before, 0 if there was
+ * none.
+ */
 void pages_set_retain_goal(struct pages *p, uint64_t goal, uint64_t last_goal);
+/* Nothing is being allocated, and all is swept: keep what spans of objects hold and a tenth,
+ * until the next collection sets another goal. Begins a generation of the density rule, in
+ * which no chunk was used. Returns whether there is anything to release. */
+bool pages_set_idle_goal(struct pages *p);
+/* Keep all memory together (account->ready) below `bytes`, as far as releasing free memory can:
+ * in the background from 95 % on, and by allocations at the limit. */
+void pages_set_memory_limit(struct pages *p, uint64_t bytes);
 /* How much memory the heap keeps from the OS: objects and free pages, without released ones. */
 uint64_t pages_retained(struct pages *p);
 

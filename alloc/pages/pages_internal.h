@@ -24,6 +24,10 @@ uint64_t scavenge_retained_locked(const struct pages *p);
 /* The heap has just grown by `grown` bytes: how many bytes to give back for it, so as to stay
  * below the goal. */
 uint64_t scavenge_excess_locked(const struct pages *p, uint64_t grown);
+/* An allocation is about to use `fresh` bytes that are not backed by memory yet, and should
+ * give back `excess` for growth: release that, or what the memory limit demands if it is more.
+ */
+void scavenge_assist(struct pages *p, uint64_t excess, uint64_t fresh);
 
 /* --- spans.c --- */
 

@@ -2,11 +2,13 @@
  *
  * Pages are claimed under the lock, released without it (the system call is the long part), and
  * brought back as scavenged. The highest free memory goes first, since first fit keeps the low
- * end in use. Three reasons: in the background above the retain goal; on heap growth, so that
- * new memory replaces old fragments instead of adding to them; on demand. How much the
- * background does is for scavenge_pacer.h. Go's counterpart: mgcscavenge.go.
+ * end in use. Reasons: in the background above one of two goals, for the heap and for all
+ * memory under a limit; by an allocation that makes the heap grow, so that new memory replaces
+ * old fragments instead of adding to them; by one that would go beyond the memory limit; on
+ * demand. How much the background does is for scavenge_pacer.h. Go's counterpart:
+ * mgcscavenge.go.
  *
- * Locks: PAGES. Does not: spare huge pages beyond the density rule; assist a memory limit. */
+ * Locks: PAGES. Does not: spare huge pages beyond the density rule. */
 #include "alloc/pages/pages_internal.h"
 #include "alloc/pages/scavenge_pacer.h"
 
@@ -74,16 +76,19 @@ scavenge_step(struct pages *p, size_t most, bool force, size_t *bytes)
 static bool
 scavenge_above_goal(struct pages *p)
 {
-    /* relaxed: a goal, set once a cycle */
+    /* relaxed: goals, set once a cycle; statistics */
     uint64_t goal = atomic_load_explicit(&p->scavenge_goal, memory_order_relaxed);
+    if (atomic_load_explicit(&p->account->ready, memory_order_relaxed) >
+        atomic_load_explicit(&p->scavenge_limit_goal, memory_order_relaxed))
+        return true;
     return goal != UINT64_MAX && pages_retained(p) > goal;
 }
 
 static void
-scavenge_book(_Atomic(uint64_t) *counter, size_t bytes)
+scavenge_book(_Atomic(uint64_t) *counter, size_t n)
 {
     /* relaxed: statistics */
-    atomic_fetch_add_explicit(counter, bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
 size_t
@@ -109,8 +114,42 @@ pages_scavenge_all(struct pages *p)
     size_t released = 0;
     while (scavenge_step(p, CHUNK_PAGES, true, &released)) {
     }
-    scavenge_book(&p->scavenged_eager, released);
+    scavenge_book(&p->scavenged_forced, released);
     return released;
+}
+
+/* Bytes by which `fresh` more would exceed the memory limit; 0 while the limiter is on. */
+static uint64_t
+scavenge_over_limit(const struct pages *p, uint64_t fresh)
+{
+    /* relaxed: a limit, a switch and a sum */
+    uint64_t limit = atomic_load_explicit(&p->memory_limit, memory_order_relaxed);
+    uint64_t ready = atomic_load_explicit(&p->account->ready, memory_order_relaxed) + fresh;
+    if (GH_LIKELY(ready <= limit) || atomic_load_explicit(&p->limiter_on, memory_order_relaxed))
+        return 0;
+    return ready - limit;
+}
+
+void
+scavenge_assist(struct pages *p, uint64_t excess, uint64_t fresh)
+{
+    uint64_t over = scavenge_over_limit(p, fresh);
+    uint64_t want = over > excess ? over : excess;
+    if (GH_LIKELY(want == 0))
+        return;
+    int64_t begin = os_now_ns();
+    size_t released = 0;
+    while (released < want) {
+        uint64_t most = (want - released + GH_PAGE - 1) / GH_PAGE;
+        if (!scavenge_step(p, most < CHUNK_PAGES ? (size_t)most : (size_t)CHUNK_PAGES, over > 0,
+                           &released))
+            break;
+        /* relaxed: a switch */
+        if (atomic_load_explicit(&p->limiter_on, memory_order_relaxed))
+            break;
+    }
+    scavenge_book(&p->scavenged_eager, released);
+    scavenge_book(&p->scavenge_assist_ns, (size_t)(os_now_ns() - begin));
 }
 
 uint64_t
@@ -127,6 +166,16 @@ scavenge_excess_locked(const struct pages *p, uint64_t grown)
     return expected - goal < grown ? expected - goal : grown;
 }
 
+static void
+scavenge_set_limit_goal(struct pages *p)
+{
+    /* relaxed, all: a limit, a sum, a goal */
+    uint64_t limit = atomic_load_explicit(&p->memory_limit, memory_order_relaxed);
+    uint64_t ready = atomic_load_explicit(&p->account->ready, memory_order_relaxed);
+    atomic_store_explicit(&p->scavenge_limit_goal, scavenge_limit_goal(limit, ready),
+                          memory_order_relaxed);
+}
+
 void
 pages_set_retain_goal(struct pages *p, uint64_t goal, uint64_t last_goal)
 {
@@ -139,4 +188,28 @@ pages_set_retain_goal(struct pages *p, uint64_t goal, uint64_t last_goal)
     lock_release(&p->lock);
     /* relaxed: a goal, not a promise */
     atomic_store_explicit(&p->scavenge_goal, keep, memory_order_relaxed);
+    scavenge_set_limit_goal(p);
+}
+
+bool
+pages_set_idle_goal(struct pages *p)
+{
+    lock_acquire(&p->lock);
+    uint64_t inuse = spans_used_locked(p, SPAN_OBJECTS);
+    uint64_t keep = inuse + inuse * SCAVENGE_RETAIN_EXTRA_PERCENT / 100;
+    bool above = scavenge_retained_locked(p) > keep;
+    pagealloc_next_generation(&p->alloc);
+    lock_release(&p->lock);
+    /* relaxed: a goal, not a promise */
+    atomic_store_explicit(&p->scavenge_goal, above ? keep : UINT64_MAX, memory_order_relaxed);
+    scavenge_set_limit_goal(p);
+    return above;
+}
+
+void
+pages_set_memory_limit(struct pages *p, uint64_t bytes)
+{
+    /* relaxed: a limit that is kept approximately */
+    atomic_store_explicit(&p->memory_limit, bytes, memory_order_relaxed);
+    scavenge_set_limit_goal(p);
 }

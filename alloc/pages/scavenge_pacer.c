@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-static const double PACER_SHARE = 0.01;        /* of one CPU, that the scavenger may use */
+static const double PACER_SHARE = 0.01;        /* of all processors, for the scavenger */
 static const double PACER_START_RATIO = 0.001; /* work / sleep at the start */
 static const double PACER_COOLDOWN_NS = 5e9;
 
@@ -30,6 +30,7 @@ scavenge_pacer_init(struct scavenge_pacer *s)
 {
     *s = (struct scavenge_pacer){
         .controller = {.kp = 0.3375, .ti = 3.2e6, .tt = 1e9, .min = 0.001, .max = 1000},
+        .procs = 1,
         .sleep_ratio = PACER_START_RATIO,
     };
 }
@@ -40,7 +41,7 @@ scavenge_pacer_slept(struct scavenge_pacer *s, int64_t slept_ns)
     if (s->last_work_ns <= 0)
         return; /* there was no work to account for */
     double slept = slept_ns > 0 ? (double)slept_ns : 0;
-    double period = s->last_work_ns + slept, share = s->last_work_ns / period;
+    double period = s->last_work_ns + slept, share = s->last_work_ns / (period * s->procs);
     s->last_work_ns = s->planned_ns = 0;
 
     if (s->cooldown_ns > 0) {
@@ -69,6 +70,14 @@ scavenge_pacer_sleep_ns(struct scavenge_pacer *s, int64_t worked_ns, size_t rele
     s->worked_ns = 0;
     s->planned_ns = s->last_work_ns / s->sleep_ratio;
     return (int64_t)s->planned_ns;
+}
+
+uint64_t
+scavenge_limit_goal(uint64_t limit, uint64_t ready)
+{
+    uint64_t goal =
+        limit / 100 * SCAVENGE_LIMIT_PERCENT + limit % 100 * SCAVENGE_LIMIT_PERCENT / 100;
+    return ready > goal ? goal : UINT64_MAX;
 }
 
 uint64_t

@@ -16,6 +16,7 @@ enum {
     SCAVENGE_MIN_WORK_NS = 1000 * 1000, /* work between sleeps */
     SCAVENGE_PAGE_WORK_NS = 10 * 1000,  /* cost of an OS page, where the clock shows none */
     SCAVENGE_RETAIN_EXTRA_PERCENT = 10, /* kept beyond what the last cycle's heap suggests */
+    SCAVENGE_LIMIT_PERCENT = 95,        /* of a memory limit: what the background aims at */
 };
 
 /* A controller with a proportional and an integral term, and back-calculation against wind-up.
@@ -38,6 +39,7 @@ bool pi_controller_next(struct pi_controller *c, double input, double setpoint,
 /* Owner: the thread that scavenges. */
 struct scavenge_pacer {
     struct pi_controller controller;
+    int procs;           /* immutable: processors, of whose time it may use its share */
     double sleep_ratio;  /* work / sleep */
     double cooldown_ns;  /* after an overflow the controller rests so long */
     double worked_ns;    /* since the last sleep */
@@ -45,6 +47,7 @@ struct scavenge_pacer {
     double last_work_ns; /* what it was asked for */
 };
 
+/* For one processor; set `procs` for more. */
 void scavenge_pacer_init(struct scavenge_pacer *s);
 
 /* The scavenger has worked for `worked_ns` and released `released` bytes. Returns how long to
@@ -59,5 +62,10 @@ void scavenge_pacer_slept(struct scavenge_pacer *s, int64_t slept_ns);
  * 1.10 * (goal / last_goal) * heap_inuse, where heap_inuse is what spans of objects held at the
  * end of marking. UINT64_MAX (keep everything) while there was no cycle before. */
 uint64_t scavenge_retain_goal(uint64_t goal, uint64_t last_goal, uint64_t heap_inuse);
+
+/* How much memory in all the background should leave, where `limit` is the memory limit and
+ * `ready` what is held now: 95 % of the limit, so that it begins before allocations must do it
+ * themselves. UINT64_MAX (no goal) as long as less is held. */
+uint64_t scavenge_limit_goal(uint64_t limit, uint64_t ready);
 
 #endif

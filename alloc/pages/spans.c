@@ -33,6 +33,8 @@ pages_open(struct pages *p, struct os_account *a, struct persistent *per, struct
     fixalloc_init(&p->span_records, a, sizeof(struct mspan), OS_MSPAN);
     stackmem_open(p);
     atomic_init(&p->scavenge_goal, UINT64_MAX);
+    atomic_init(&p->scavenge_limit_goal, UINT64_MAX);
+    atomic_init(&p->memory_limit, UINT64_MAX);
     return true;
 }
 
@@ -284,12 +286,12 @@ spans_alloc_cached(struct pages *p, struct pages_local *l, size_t npages, enum s
     uintptr_t base = page_cache_take(&l->pages, (unsigned)npages, &scavenged);
     if (base == 0)
         return NULL;
+    if (GH_UNLIKELY(scavenged > 0 || excess > 0))
+        scavenge_assist(p, excess, scavenged * GH_PAGE);
     struct mspan *s = spans_make(p, l->spans[--l->nspans], base, npages, scavenged);
     /* relaxed, not an atomic add: we are the only writer; pages.h, Note [statistics] */
     uint64_t taken = atomic_load_explicit(&l->taken[use], memory_order_relaxed);
     atomic_store_explicit(&l->taken[use], taken + npages * GH_PAGE, memory_order_relaxed);
-    if (GH_UNLIKELY(excess > 0))
-        pages_scavenge(p, excess, false);
     return s;
 }
 
@@ -315,10 +317,10 @@ spans_alloc_slow(struct pages *p, size_t npages, enum span_use use)
 
     if (base == 0)
         return NULL;
+    /* before the books say that the pages are used: what is held stays below the limit */
+    scavenge_assist(p, excess, scavenged * GH_PAGE);
     spans_make(p, s, base, npages, scavenged);
     spans_add_used(p, use, npages * GH_PAGE);
-    if (excess > 0)
-        pages_scavenge(p, excess, false);
     return s;
 }
 

@@ -36,6 +36,7 @@ struct gh_config {
     bool madv_free;        /* release memory by MADV_FREE instead of MADV_DONTNEED */
     bool shrink_stacks;    /* default true; GODEBUG=gcshrinkstackoff=1 clears it */
     bool background;       /* default true: background sweeper, scavenger, 2-minute trigger */
+    bool idle_release;     /* default true: an idle heap is collected once, and shrinks */
     struct gh_debug debug;
 };
 

@@ -21,6 +21,7 @@ gh_config_init(struct gh_config *c)
     *c = (struct gh_config){.gogc = 100,
                             .shrink_stacks = true,
                             .background = true,
+                            .idle_release = true,
                             .memory_limit = GH_MEMORY_LIMIT_OFF,
                             .debug = {.invalidptr = true}};
 }
@@ -124,6 +125,7 @@ gh_heap_open(const struct gh_config *config, struct gh_error *err)
         goto fail_space;
     sched_open(&h->sched, h, &h->space, &h->pages, h->config.procs);
     h->sched.shrink_stacks = config->shrink_stacks;
+    pages_set_memory_limit(&h->pages, h->config.memory_limit);
     roots_init(&h->roots);
     pacer_init(&h->pacer, h->config.gogc, h->config.memory_limit, h->config.procs);
     pacer_set_concurrent(&h->pacer, h->collector->concurrent);
@@ -253,6 +255,7 @@ gh_set_gogc(struct gh_mutator *m, int percent)
     world_stop(&h->sched, &mutator_of(m)->actor);
     int old = pacer_set_gogc(&h->pacer, percent);
     h->config.gogc = h->pacer.gogc;
+    gospace_pace_sweep(&h->space, pacer_live(&h->pacer), pacer_trigger(&h->pacer));
     world_start(&h->sched, &mutator_of(m)->actor);
     return old;
 }
@@ -270,6 +273,8 @@ gh_set_memory_limit(struct gh_mutator *m, uint64_t bytes)
     world_stop(&h->sched, &mutator_of(m)->actor);
     uint64_t old = pacer_set_memory_limit(&h->pacer, bytes);
     h->config.memory_limit = h->pacer.memory_limit;
+    pages_set_memory_limit(&h->pages, h->config.memory_limit);
+    gospace_pace_sweep(&h->space, pacer_live(&h->pacer), pacer_trigger(&h->pacer));
     world_start(&h->sched, &mutator_of(m)->actor);
     return old;
 }
@@ -290,7 +295,7 @@ void
 gh_free_os_memory(struct gh_mutator *m)
 {
     gh_gc(m);
-    pages_scavenge_all(&m->heap->pages);
+    background_report_forced(m->heap, pages_scavenge_all(&m->heap->pages));
 }
 
 size_t

@@ -5,12 +5,19 @@
 
 static const int64_t SECOND_NS = INT64_C(1000) * 1000 * 1000;
 
-enum { SWEEP_BATCH = 10 }; /* spans between looks at what else is up (Go: sweepBatchSize) */
+enum {
+    SWEEP_BATCH = 10, /* spans between looks at what else is up (Go: sweepBatchSize) */
+    IDLE_REST = 20,   /* times the duration of a collection of an idle heap */
+};
 
 void
 background_init(struct background *b)
 {
-    *b = (struct background){.force_period_ns = 120 * SECOND_NS}; /* Go: forcegcperiod */
+    *b = (struct background){
+        .force_period_ns = 120 * SECOND_NS, /* Go: forcegcperiod */
+        .idle_period_ns = SECOND_NS,
+        .idle = {.due = INT64_MAX},
+    };
     lock_init(&b->lock, LOCK_RANK_WORKERS);
     cond_init(&b->wake);
     scavenge_pacer_init(&b->pacer);
@@ -51,6 +58,62 @@ background_time_of_force(struct gh_heap *heap, int64_t attempted_at)
     return (since > attempted_at ? since : attempted_at) + heap->background.force_period_ns;
 }
 
+static void
+background_wake_scavenger(struct background *b, bool swept)
+{
+    lock_acquire(&b->lock);
+    b->scavenge_round++;
+    b->sweeps_done += swept;
+    cond_broadcast(&b->wake);
+    lock_release(&b->lock);
+}
+
+/* --- idle heaps: Note [idle release] --- */
+
+static void
+idle_arm(struct gh_heap *heap)
+{
+    struct background *b = &heap->background;
+    if (!heap->config.idle_release)
+        return;
+    b->idle.live = pacer_live(&heap->pacer);
+    b->idle.due = os_now_ns() + b->idle_period_ns;
+}
+
+static void
+background_collect(struct gh_heap *heap)
+{
+    heap->collector->collect(heap, NULL, GC_TRIGGER_TIME);
+    /* relaxed: compared with itself, later */
+    heap->background.idle.own_cycle =
+        atomic_load_explicit(&heap->totals.num_gc, memory_order_relaxed);
+}
+
+/* The timer has run out. */
+static void
+idle_check(struct gh_heap *heap)
+{
+    struct background *b = &heap->background;
+    int64_t now = os_now_ns();
+    if (pacer_live(&heap->pacer) != b->idle.live) {
+        idle_arm(heap);
+        return;
+    }
+    /* relaxed: a look from outside */
+    uint32_t cycle = atomic_load_explicit(&heap->totals.num_gc, memory_order_relaxed);
+    if (cycle != b->idle.own_cycle && now >= b->idle.rest_until) {
+        background_collect(heap);
+        b->idle.rest_until = os_now_ns() + IDLE_REST * (os_now_ns() - now);
+        idle_arm(heap); /* again when it is swept, if there was a cycle */
+        return;
+    }
+    b->idle.due = INT64_MAX;
+    if (pages_set_idle_goal(&heap->pages))
+        background_wake_scavenger(b, false);
+}
+
+/* --- the sweeper --- */
+
 static void *
 background_sweeper(void *arg)
 {
@@ -60,22 +123,88 @@ background_sweeper(void *arg)
     int64_t attempted_at = 0;
     lock_acquire(&b->lock);
     while (!b->closing) {
-        int64_t due = background_time_of_force(heap, attempted_at);
-        if (b->sweep_round != seen) {
-            seen = b->sweep_round;
-            lock_release(&b->lock);
+        int64_t force = background_time_of_force(heap, attempted_at);
+        bool sweep = b->sweep_round != seen;
+        seen = b->sweep_round;
+        if (!sweep &&
+            cond_wait_until(&b->wake, &b->lock, force < b->idle.due ? force : b->idle.due))
+            continue;
+        lock_release(&b->lock);
+        if (sweep) {
             background_sweep(heap);
-            lock_acquire(&b->lock);
-        } else if (!cond_wait_until(&b->wake, &b->lock, due) &&
-                   os_now_ns() >= background_time_of_force(heap, attempted_at)) {
-            lock_release(&b->lock);
+            idle_arm(heap);
+            background_wake_scavenger(b, true);
+        } else if (os_now_ns() >= background_time_of_force(heap, attempted_at)) {
             attempted_at = os_now_ns();
-            heap->collector->collect(heap, NULL, GC_TRIGGER_TIME);
-            lock_acquire(&b->lock);
+            background_collect(heap);
+        } else if (os_now_ns() >= b->idle.due) {
+            idle_check(heap);
         }
+        lock_acquire(&b->lock);
     }
     lock_release(&b->lock);
     return NULL;
+}
+
+/* --- the scavenger --- */
+
+static void
+background_report(const struct gh_heap *heap, struct gh_scavenging *s,
+                  const struct pages_stats *st)
+{
+    uint64_t retained = st->inuse + st->free - st->released;
+    s->released = st->released;
+    s->utilization_percent = retained > 0 ? st->inuse * 100 / retained : 0;
+    for (int i = 0; i < heap->nobservers; i++)
+        if (heap->observers[i].scavenge != NULL)
+            heap->observers[i].scavenge(heap->observers[i].ctx, s);
+}
+
+void
+background_report_forced(struct gh_heap *heap, size_t bytes)
+{
+    struct gh_scavenging s = {.eager_bytes = bytes, .forced = true};
+    struct pages_stats st;
+    pages_read_stats(&heap->pages, &st);
+    background_report(heap, &s, &st);
+}
+
+/* A cycle is swept: what has been released since the one before? (Go: printScavTrace) */
+static void
+background_report_cycle(struct gh_heap *heap)
+{
+    struct background *b = &heap->background;
+    struct pages_stats st;
+    pages_read_stats(&heap->pages, &st);
+    /* relaxed: statistics */
+    uint64_t background =
+        atomic_load_explicit(&heap->pages.scavenged_background, memory_order_relaxed);
+    uint64_t eager = atomic_load_explicit(&heap->pages.scavenged_eager, memory_order_relaxed);
+    struct gh_scavenging s = {.background_bytes = background - b->reported_background,
+                              .eager_bytes = eager - b->reported_eager};
+    b->reported_background = background;
+    b->reported_eager = eager;
+    background_report(heap, &s, &st);
+}
+
+/* Release a little, and sleep as the pacer says. Returns what was released. */
+static size_t
+background_scavenge(struct gh_heap *heap)
+{
+    struct background *b = &heap->background;
+    int64_t begin = os_now_ns();
+    size_t released = pages_scavenge(&heap->pages, SCAVENGE_QUANTUM, true);
+    int64_t asleep = os_now_ns(), worked = asleep - begin;
+    /* relaxed: statistics */
+    atomic_fetch_add_explicit(&b->scavenge_cpu_ns, (uint64_t)worked, memory_order_relaxed);
+    int64_t until = asleep + scavenge_pacer_sleep_ns(&b->pacer, worked, released);
+    lock_acquire(&b->lock);
+    while (!b->closing && os_now_ns() < until)
+        cond_wait_until(&b->wake, &b->lock, until);
+    lock_release(&b->lock);
+    if (until > asleep)
+        scavenge_pacer_slept(&b->pacer, os_now_ns() - asleep);
+    return released;
 }
 
 static void *
@@ -83,29 +212,21 @@ background_scavenger(void *arg)
 {
     struct gh_heap *heap = arg;
     struct background *b = &heap->background;
-    uint64_t seen = 0;
+    uint64_t seen = 0, reported = 0;
     lock_acquire(&b->lock);
     while (!b->closing) {
-        if (b->scavenge_round == seen) {
+        uint64_t round = b->scavenge_round, swept = b->sweeps_done;
+        if (round == seen) {
             cond_wait(&b->wake, &b->lock);
             continue;
         }
-        uint64_t round = b->scavenge_round;
         lock_release(&b->lock);
-        int64_t begin = os_now_ns();
-        size_t released = pages_scavenge(&heap->pages, SCAVENGE_QUANTUM, true);
-        int64_t worked = os_now_ns() - begin;
-        /* relaxed: statistics */
-        atomic_fetch_add_explicit(&b->scavenge_cpu_ns, (uint64_t)worked, memory_order_relaxed);
-        int64_t asleep = os_now_ns();
-        int64_t until = asleep + scavenge_pacer_sleep_ns(&b->pacer, worked, released);
+        if (swept != reported)
+            background_report_cycle(heap);
+        reported = swept;
+        if (background_scavenge(heap) == 0)
+            seen = round; /* nothing to do until a cycle is swept, or a goal moved */
         lock_acquire(&b->lock);
-        if (released == 0)
-            seen = round; /* the goal is met until the next collection moves it */
-        while (!b->closing && os_now_ns() < until)
-            cond_wait_until(&b->wake, &b->lock, until);
-        if (until > asleep)
-            scavenge_pacer_slept(&b->pacer, os_now_ns() - asleep);
     }
     lock_release(&b->lock);
     return NULL;
@@ -118,6 +239,7 @@ background_start(struct gh_heap *heap)
     lock_acquire(&b->lock);
     if (!b->started && heap->config.background) {
         b->started = true;
+        b->pacer.procs = heap->config.procs;
         b->has_sweeper = pthread_create(&b->sweeper, NULL, background_sweeper, heap) == 0;
         b->has_scavenger = pthread_create(&b->scavenger, NULL, background_scavenger, heap) == 0;
     }
@@ -144,7 +266,8 @@ background_kick(struct background *b)
 {
     lock_acquire(&b->lock);
     b->sweep_round++;
-    b->scavenge_round++;
+    if (!b->has_sweeper)
+        b->scavenge_round++;
     cond_broadcast(&b->wake);
     lock_release(&b->lock);
 }

@@ -1,6 +1,23 @@
 /* background.h - the two threads that work beside the mutators: the sweeper, which also watches
- * the clock for the two-minute collection, and the scavenger. Go: bgsweep, forcegchelper,
- * bgscavenge. Neither is a mutator; both may be absent (config.background = false). */
+ * the clock for the two-minute collection and for the heap falling idle, and the scavenger. Go:
+ * bgsweep, forcegchelper, bgscavenge. Neither is a mutator; both may be absent
+ * (config.background = false). Neither wakes while there is nothing to do.
+ *
+ * Note [idle release]. Go's scavenger keeps what the next cycle is expected to need: 1.1 times
+ * the memory in use at the last one, in proportion to how the goal has changed. While a program
+ * allocates that is right. When it stops, after a peak, it means that more than twice the live
+ * heap stays (GOGC=100) until a collection comes about, two minutes later, and if the last
+ * cycle was before the peak was dropped, all of it does. So we have a rule of our own, which
+ * config.idle_release = false switches off:
+ *   - A cycle arms a timer of idle_period_ns, once it is swept. If the live heap has changed
+ *     when it runs out, it is armed again.
+ *   - If it has not, nobody allocates: collect once more, so that what was dropped since is
+ *     found; but not with GOGC=off, not if the last cycle was started by this thread for the
+ *     same reason or for want of another, and not within IDLE_REST times the duration of the
+ *     last such collection, which bounds the time spent on them to a few percent.
+ *   - A period later, if still nobody allocates, the scavenger goes down to what is in use and
+ * a tenth (pages_set_idle_goal). The timer rests until the next cycle, whose goal takes over.
+ */
 #ifndef GH_GC_CORE_BACKGROUND_H
 #define GH_GC_CORE_BACKGROUND_H
 
@@ -17,11 +34,21 @@ struct background {
     /* guarded by lock */
     bool started, has_sweeper, has_scavenger, closing;
     uint64_t sweep_round, scavenge_round; /* grow when there is something to do */
+    uint64_t sweeps_done;                 /* rounds of sweeping that are over */
     /* immutable once started */
     int64_t force_period_ns; /* longest time between two collections */
+    int64_t idle_period_ns;  /* without allocation, after which a heap is idle */
     pthread_t sweeper, scavenger;
+    /* sweeper's own: Note [idle release]; times on the monotonic clock */
+    struct {
+        int64_t due;        /* when the timer runs out; INT64_MAX: at rest */
+        uint64_t live;      /* heapLive when it was armed */
+        uint32_t own_cycle; /* the last cycle that this thread has caused */
+        int64_t rest_until; /* no collection for this reason before */
+    } idle;
     /* scavenger's own */
     struct scavenge_pacer pacer;
+    uint64_t reported_background, reported_eager; /* bytes that observers know of */
     /* atomic, relaxed: statistics */
     _Atomic(uint64_t) sweep_cpu_ns, scavenge_cpu_ns;
 };
@@ -31,7 +58,9 @@ void background_init(struct background *b);
  * them. One that the machine refuses is done without: mutators sweep as they allocate. */
 void background_start(struct gh_heap *heap);
 void background_close(struct background *b);
-/* A collection has ended: there are spans to sweep, perhaps memory to give back. */
+/* A collection has ended: there are spans to sweep, and then perhaps memory to give back. */
 void background_kick(struct background *b);
+/* gh_free_os_memory has released `bytes`: tell the observers. */
+void background_report_forced(struct gh_heap *heap, size_t bytes);
 
 #endif

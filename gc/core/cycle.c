@@ -47,6 +47,7 @@ heap_book_cycle_stw(struct gh_heap *heap, struct gh_cycle *c, int64_t now)
     c->goal = p->last_goal;
     c->next_goal = pacer_heap_goal(p);
     c->next_trigger = pacer_trigger(p);
+    gospace_pace_sweep(&heap->space, pacer_live(p), c->next_trigger);
     pages_set_retain_goal(&heap->pages, c->next_goal, p->last_goal);
     if (c->heap_at_end > t->heap_peak)
         t->heap_peak = c->heap_at_end;

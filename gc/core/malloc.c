@@ -60,6 +60,9 @@ malloc_refill(struct mutator *m, unsigned span_class, uint64_t mask)
         return;
     malloc_collect_if_due(m, 0);
     assist_pay(m);
+    gospace_deduct_sweep_credit(&heap->space, &m->cache,
+                                sizeclass_pages[span_class >> 1] * (size_t)GH_PAGE, 0,
+                                pacer_live(&heap->pacer));
     struct refill took = {0};
     if (!gospace_refill(&heap->space, &m->cache, span_class, mask, &took)) {
         malloc_last_resort(m);
@@ -77,6 +80,8 @@ malloc_large(struct mutator *m, size_t bytes, const struct gh_type *type)
     malloc_collect_if_due(m, bytes);
     assist_charge(m, bytes);
     assist_pay(m);
+    gospace_deduct_sweep_credit(&heap->space, &m->cache, bytes, bytes / GH_PAGE,
+                                pacer_live(&heap->pacer));
     struct refill took = {0};
     void *p = gospace_alloc_large(&heap->space, &m->cache, bytes, type, &took);
     if (p == NULL) {

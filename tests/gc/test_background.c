@@ -8,6 +8,10 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static struct gh_heap *
@@ -110,6 +114,179 @@ memory_above_the_goal_goes_back_by_itself(void **state)
     gh_heap_close(h);
 }
 
+/* --- idle heaps --- */
+
+static const int64_t MS = 1000 * 1000, NEVER_NS = INT64_C(1) << 60;
+
+/* One large object in use and 64 MiB of dead ones that no trigger will find, by a heap that has
+ * had a cycle. */
+static struct gh_heap *
+open_idle_heap(bool idle_release, void **root, struct gh_mutator **m)
+{
+    struct gh_config c;
+    struct gh_error err;
+    gh_config_init(&c);
+    c.procs = 2;
+    c.idle_release = idle_release;
+    struct gh_heap *h = gh_heap_open(&c, &err);
+    assert_non_null(h);
+    h->background.force_period_ns = NEVER_NS;
+    h->background.idle_period_ns = 20 * MS;
+    *m = gh_attach(h, "test");
+    gh_roots_add(h, root, 1);
+    const struct gh_type *ref = gh_type_small(h, "ref", 8, 1);
+    void **table = gh_new_array(*m, ref, 64);
+    *root = table;
+    for (int i = 0; i < 64; i++) {
+        void *p = gh_new_bytes(*m, 1 << 20);
+        memset(p, 1, 1 << 20);
+        gh_store(*m, &((void **)*root)[i], p);
+    }
+    gh_gc(*m);
+    gh_clear_refs(*m, (void **)*root + 1, 63);
+    return h;
+}
+
+static void
+close_idle_heap(struct gh_heap *h, void **root, struct gh_mutator *m)
+{
+    gh_roots_remove(h, root);
+    gh_detach(m);
+    gh_heap_close(h);
+}
+
+static void
+idle_heap_is_collected_and_shrinks(void **state)
+{
+    (void)state;
+    void *root = NULL;
+    struct gh_mutator *m;
+    struct gh_heap *h = open_idle_heap(true, &root, &m);
+    struct gh_memstats s;
+    gh_read_memstats(h, m, &s);
+    uint32_t before = s.num_gc;
+    for (int i = 0; i < 2000 && s.heap_released < s.heap_sys - (3 << 20); i++) {
+        nap(m, 10);
+        gh_read_memstats(h, m, &s);
+    }
+    assert_int_equal(s.num_gc, before + 1);
+    assert_true(s.heap_released >= s.heap_sys - (3 << 20));
+    nap(m, 200); /* once is enough */
+    gh_read_memstats(h, m, &s);
+    assert_int_equal(s.num_gc, before + 1);
+    close_idle_heap(h, &root, m);
+}
+
+static void
+idle_release_can_be_switched_off(void **state)
+{
+    (void)state;
+    void *root = NULL;
+    struct gh_mutator *m;
+    struct gh_heap *h = open_idle_heap(false, &root, &m);
+    struct gh_memstats s;
+    gh_read_memstats(h, m, &s);
+    uint32_t before = s.num_gc;
+    nap(m, 300);
+    gh_read_memstats(h, m, &s);
+    assert_int_equal(s.num_gc, before);
+    close_idle_heap(h, &root, m);
+}
+
+/* How often threads other than this one have gone to sleep. */
+static unsigned long
+sleeps_of_others(void)
+{
+    char path[64], line[128];
+    unsigned long sum = 0, n;
+    DIR *tasks = opendir("/proc/self/task");
+    assert_non_null(tasks);
+    for (struct dirent *t; (t = readdir(tasks)) != NULL;) {
+        if (t->d_name[0] == '.' || atoi(t->d_name) == getpid())
+            continue;
+        snprintf(path, sizeof path, "/proc/self/task/%.20s/status", t->d_name);
+        FILE *f = fopen(path, "r");
+        while (f != NULL && fgets(line, sizeof line, f) != NULL)
+            if (sscanf(line, "voluntary_ctxt_switches: %lu", &n) == 1)
+                sum += n;
+        if (f != NULL)
+            fclose(f);
+    }
+    closedir(tasks);
+    return sum;
+}
+
+static void
+nobody_wakes_when_there_is_nothing_to_do(void **state)
+{
+    (void)state;
+    if (GH_TSAN)
+        skip(); /* has a thread of its own */
+    void *root = NULL;
+    struct gh_mutator *m;
+    struct gh_heap *h = open_idle_heap(true, &root, &m);
+    unsigned long before, after;
+    int i = 0;
+    do { /* until all is swept, collected and released */
+        before = sleeps_of_others();
+        nap(m, 500);
+        after = sleeps_of_others();
+    } while (before != after && ++i < 60);
+    assert_int_equal(before, after);
+    close_idle_heap(h, &root, m);
+}
+
+/* --- what observers are told --- */
+
+struct seen {
+    _Atomic(int) cycles, forced;
+    _Atomic(uint64_t) bytes, forced_bytes;
+};
+
+static void
+see_scavenging(void *ctx, const struct gh_scavenging *s)
+{
+    struct seen *seen = ctx;
+    if (s->forced) {
+        seen->forced_bytes += s->eager_bytes;
+        seen->forced++;
+    } else {
+        seen->bytes += s->background_bytes + s->eager_bytes;
+        seen->cycles++;
+    }
+    assert_true(s->utilization_percent <= 100);
+}
+
+static void
+observers_hear_of_scavenging_once_a_cycle(void **state)
+{
+    (void)state;
+    struct seen seen = {0};
+    struct gh_heap *h = open_heap(100);
+    h->background.force_period_ns = NEVER_NS;
+    gh_observe(h, &(struct gh_observer){.ctx = &seen, .scavenge = see_scavenging});
+    struct gh_mutator *m = gh_attach(h, "test");
+    for (int i = 0; i < 16; i++)
+        gh_new_bytes(m, 1 << 20);
+    gh_gc(m);
+    for (int i = 0; i < 1000 && seen.cycles < 1; i++)
+        nap(m, 10);
+    assert_true(seen.cycles >= 1);
+    memset(gh_new_bytes(m, 2 << 20), 1, 2 << 20);
+    gh_free_os_memory(m);
+    assert_int_equal(seen.forced, 1);
+    assert_true(seen.forced_bytes > 0);
+    assert_int_equal(seen.forced_bytes, atomic_load(&h->pages.scavenged_forced));
+    nap(m, 100);
+    struct gh_memstats s;
+    gh_read_memstats(h, m, &s);
+    assert_true((uint32_t)seen.cycles <= s.num_gc);
+    assert_true(seen.bytes <= atomic_load(&h->pages.scavenged_background) +
+                                  atomic_load(&h->pages.scavenged_eager));
+    gh_detach(m);
+    gh_heap_close(h);
+}
+
 int
 main(void)
 {
@@ -118,6 +295,10 @@ main(void)
         cmocka_unit_test(gogc_off_switches_the_periodic_collection_off),
         cmocka_unit_test(sweeping_is_done_while_nobody_allocates),
         cmocka_unit_test(memory_above_the_goal_goes_back_by_itself),
+        cmocka_unit_test(idle_heap_is_collected_and_shrinks),
+        cmocka_unit_test(idle_release_can_be_switched_off),
+        cmocka_unit_test(nobody_wakes_when_there_is_nothing_to_do),
+        cmocka_unit_test(observers_hear_of_scavenging_once_a_cycle),
     };
     return cmocka_run_group_tests_name("background", tests, NULL, NULL);
 }

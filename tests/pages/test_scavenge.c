@@ -164,6 +164,109 @@ madv_free_counts_as_released(void **state)
     assert_int_equal(stats_of(f).released, before + 40 * GH_PAGE);
 }
 
+/* Half of a heap is free and dirty; the other half stays. */
+static void
+make_holes(struct fixture *f, struct mspan **s, size_t n)
+{
+    take_dirty(f, s, n, 8);
+    for (size_t i = 0; i < n; i += 2)
+        pages_free(&f->pages, s[i], SPAN_OBJECTS);
+}
+
+static void
+free_rest(struct fixture *f, struct mspan **s, size_t n)
+{
+    for (size_t i = 1; i < n; i += 2)
+        pages_free(&f->pages, s[i], SPAN_OBJECTS);
+}
+
+static void
+allocations_pay_to_stay_below_the_limit(void **state)
+{
+    enum { N = 130 };
+    struct fixture *f = *state;
+    struct mspan *s[N];
+    make_holes(f, s, N);
+    /* metadata that grows with the heap is there already */
+    pages_free(&f->pages, take_objects(f, NULL, CHUNK_PAGES), SPAN_OBJECTS);
+    pages_scavenge(&f->pages, CHUNK_BYTES, false);
+    uint64_t ready = atomic_load(&f->account.ready);
+    uint64_t eager = atomic_load(&f->pages.scavenged_eager);
+    pages_set_memory_limit(&f->pages, ready + 100 * GH_PAGE);
+
+    struct mspan *a = take_objects(f, NULL, 100); /* fits */
+    assert_int_equal(atomic_load(&f->pages.scavenged_eager), eager);
+    struct mspan *b = take_objects(f, NULL, 60); /* does not */
+    assert_int_equal(atomic_load(&f->pages.scavenged_eager), eager + 60 * GH_PAGE);
+    assert_int_equal(atomic_load(&f->account.ready), ready + 100 * GH_PAGE);
+
+    /* the page cache of a mutator takes no short cut; pages it gets from holes cost nothing */
+    struct mspan *c[40];
+    for (size_t i = 0; i < 40; i++)
+        c[i] = take_objects(f, &f->local, 8);
+    assert_true(atomic_load(&f->account.ready) <= ready + 100 * GH_PAGE);
+
+    atomic_store(&f->pages.limiter_on, true);
+    eager = atomic_load(&f->pages.scavenged_eager);
+    ready = atomic_load(&f->account.ready);
+    struct mspan *d = take_objects(f, NULL, 300);
+    assert_int_equal(atomic_load(&f->pages.scavenged_eager), eager);
+    assert_true(atomic_load(&f->account.ready) > ready);
+    for (size_t i = 0; i < 40; i++)
+        pages_free(&f->pages, c[i], SPAN_OBJECTS);
+    pages_free(&f->pages, a, SPAN_OBJECTS);
+    pages_free(&f->pages, b, SPAN_OBJECTS);
+    pages_free(&f->pages, d, SPAN_OBJECTS);
+    free_rest(f, s, N);
+}
+
+static void
+background_keeps_below_the_limit(void **state)
+{
+    enum { N = 60 };
+    struct fixture *f = *state;
+    struct mspan *s[N];
+    make_holes(f, s, N);
+    uint64_t ready = atomic_load(&f->account.ready), limit = ready + ready / 50;
+    pages_set_memory_limit(&f->pages, limit);
+    assert_int_equal(atomic_load(&f->pages.scavenge_limit_goal),
+                     scavenge_limit_goal(limit, ready));
+    while (pages_scavenge(&f->pages, SCAVENGE_QUANTUM, true) > 0)
+        continue;
+    uint64_t now = atomic_load(&f->account.ready);
+    assert_true(now <= limit / 100 * 95 + 95 && now + SCAVENGE_QUANTUM > limit / 100 * 95);
+
+    pages_set_memory_limit(&f->pages, 2 * limit);
+    assert_true(atomic_load(&f->pages.scavenge_limit_goal) == UINT64_MAX);
+    assert_int_equal(pages_scavenge(&f->pages, SCAVENGE_QUANTUM, true), 0);
+    free_rest(f, s, N);
+}
+
+/* A full chunk becomes free: the density rule keeps it, the idle goal does not. */
+static void
+idle_heap_keeps_a_tenth(void **state)
+{
+    struct fixture *f = *state;
+    struct mspan *low = take_objects(f, NULL, CHUNK_PAGES), *high[8];
+    memset((void *)low->base, 1, CHUNK_BYTES);
+    take_dirty(f, high, 8, CHUNK_PAGES / 8);
+    pages_set_retain_goal(&f->pages, 4 << 20, 4 << 20);
+    for (size_t i = 0; i < 8; i++)
+        pages_free(&f->pages, high[i], SPAN_OBJECTS);
+    atomic_store(&f->pages.scavenge_goal, 0);
+    assert_int_equal(pages_scavenge(&f->pages, CHUNK_BYTES, true), 0);
+
+    assert_true(pages_set_idle_goal(&f->pages));
+    while (pages_scavenge(&f->pages, SCAVENGE_QUANTUM, true) > 0)
+        continue;
+    uint64_t kept = pages_retained(&f->pages);
+    assert_true(kept <= CHUNK_BYTES / 10 * 11 + 1);
+    assert_true(kept > CHUNK_BYTES / 10 * 11 - SCAVENGE_QUANTUM - GH_PAGE);
+    assert_false(pages_set_idle_goal(&f->pages));
+    assert_int_equal(pages_scavenge(&f->pages, SCAVENGE_QUANTUM, true), 0);
+    pages_free(&f->pages, low, SPAN_OBJECTS);
+}
+
 int
 main(void)
 {
@@ -173,6 +276,9 @@ main(void)
         PAGES_TEST(background_works_by_quantum_down_to_the_goal),
         PAGES_TEST(growth_is_paid_for_with_old_memory),
         PAGES_TEST(refused_memory_is_not_counted),
+        PAGES_TEST(allocations_pay_to_stay_below_the_limit),
+        PAGES_TEST(background_keeps_below_the_limit),
+        PAGES_TEST(idle_heap_keeps_a_tenth),
         cmocka_unit_test_setup_teardown(madv_free_counts_as_released, fixture_open_madv_free,
                                         fixture_close),
     };

@@ -92,6 +92,17 @@ retain_goal_follows_the_heap_goal(void **state)
     assert_true(scavenge_retain_goal(UINT64_MAX, 1, 1000) == UINT64_MAX);
 }
 
+static void
+limit_goal_is_below_the_limit(void **state)
+{
+    (void)state;
+    assert_int_equal(scavenge_limit_goal(1000, 1000), 950);
+    assert_int_equal(scavenge_limit_goal(1000, 951), 950);
+    assert_true(scavenge_limit_goal(1000, 950) == UINT64_MAX);
+    assert_int_equal(scavenge_limit_goal(10, 1 << 20), 9);
+    assert_true(scavenge_limit_goal(UINT64_MAX, 1 << 20) == UINT64_MAX);
+}
+
 int
 main(void)
 {
@@ -101,6 +112,7 @@ main(void)
         cmocka_unit_test(settles_at_one_percent_of_a_cpu),
         cmocka_unit_test(overflow_starts_over_and_rests),
         cmocka_unit_test(retain_goal_follows_the_heap_goal),
+        cmocka_unit_test(limit_goal_is_below_the_limit),
     };
     return cmocka_run_group_tests_name("scavenge_pacer", tests, NULL, NULL);
 }

@@ -286,7 +286,15 @@ work_one_round(struct worker *w)
         unsigned sc = 2 + (unsigned)(test_random(&w->rng) % 60);
         struct object o = {.class_ = sc >> 1, .bytes = sizeclass_bytes[sc >> 1]};
         o.tag = test_random(&w->rng);
-        o.p = take_slot(w->crew->f, w->cache, sc, sc & 1 ? 0 : 1);
+        struct refill took;
+        if (w->n % 64 == 0) {
+            o.class_ = 0;
+            o.bytes = (5 + test_random(&w->rng) % 40) * GH_PAGE;
+            o.p = (uintptr_t)gospace_alloc_large(g, &w->crew->f->caches[w->cache], o.bytes,
+                                                 NULL, &took);
+        } else {
+            o.p = take_slot(w->crew->f, w->cache, sc, sc & 1 ? 0 : 1);
+        }
         broken += !all_zero(o.p, o.bytes);
         fill_object(&o);
         w->objects[w->n++] = o;

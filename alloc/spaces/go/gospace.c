@@ -30,13 +30,21 @@ gospace_close(struct gospace *g)
     gcbits_finish(&g->bits);
 }
 
-static void
-clear_page_marks_stw(struct pages *p)
+/* A sweep may still be under way, and its page reclaimer reading: then spans that are alive
+ * look dead to it, and it sweeps more than it need. */
+void
+gospace_prepare_mark(struct gospace *g)
 {
-    for (uint32_t i = 0; i < p->narenas; i++)
+    struct pages *p = g->pages;
+    lock_acquire(&p->lock);
+    struct arena **arenas = p->all_arenas;
+    uint32_t n = p->narenas; /* newer ones have no marks */
+    lock_release(&p->lock);
+    for (uint32_t i = 0; i < n; i++)
         for (uint32_t w = 0; w < GH_PAGES_PER_ARENA / 64; w++)
             /* relaxed: markers start after the collector has synchronized with them */
-            atomic_store_explicit(&p->all_arenas[i]->page_marks[w], 0, memory_order_relaxed);
+            atomic_store_explicit(&arenas[i]->page_marks[w], 0, memory_order_relaxed);
+    g->page_marks_clear = true;
 }
 
 void
@@ -49,7 +57,9 @@ gospace_start_mark_stw(struct gospace *g)
         spanset_reset_stw(mcentral_full_unswept(&g->central[sc], h), &g->set_pool);
     }
     gcbits_next_epoch_stw(&g->bits);
-    clear_page_marks_stw(g->pages);
+    if (!g->page_marks_clear)
+        gospace_prepare_mark(g);
+    g->page_marks_clear = false;
 }
 
 void
@@ -61,7 +71,9 @@ gospace_start_sweep_stw(struct gospace *g)
     /* relaxed, all of it: starting the world orders it before any sweeping */
     atomic_store_explicit(&g->pages_to_sweep, st.inuse / GH_PAGE, memory_order_relaxed);
     atomic_store_explicit(&g->pages_swept, 0, memory_order_relaxed);
+    atomic_store_explicit(&g->sweep_pages_per_byte, 0, memory_order_relaxed);
     atomic_store_explicit(&g->sweep_cursor, 0, memory_order_relaxed);
+    reclaim_start_stw(g);
     atomic_store_explicit(&g->sweepgen, gospace_sweepgen(g) + 2, memory_order_relaxed);
     atomic_store_explicit(&g->sweepers, 0, memory_order_release);
 }

@@ -64,15 +64,29 @@ struct gospace {
     struct gcbits_arenas bits;
     struct spanset_pool set_pool;
 
+    /* collecting thread only: nothing was marked since page_marks were cleared */
+    bool page_marks_clear;
+
     /* world-stopped only for writing; atomic because sweepers read it */
     _Atomic(uint32_t) sweepgen; /* mspan.h, Note [sweepgen] */
 
     /* atomic: sweeping of the present generation */
     _Atomic(uint32_t) sweep_cursor; /* unswept sets below it are empty; sweep.c */
     _Atomic(uint32_t) sweepers;     /* how many are between claim and done; bit 31 = drained */
-    _Atomic(uint64_t)
-        pages_to_sweep; /* IN_USE pages at the start of the sweep, for statistics */
-    _Atomic(uint64_t) pages_swept;
+    _Atomic(uint64_t) pages_to_sweep; /* IN_USE pages at the start of the sweep */
+    _Atomic(uint64_t) pages_swept;    /* of them, so far */
+
+    /* world-stopped only for writing: the arenas there were when the sweep started */
+    struct arena **reclaim_arenas;
+    uint64_t reclaim_end; /* their pages */
+    /* atomic: reclaim.c */
+    _Atomic(uint64_t) reclaim_next;   /* page up to which they have been walked */
+    _Atomic(uint64_t) reclaim_credit; /* pages freed and not asked for yet */
+
+    /* atomic, set in a stopped world: sweep_pace.c, Note [sweep pace] */
+    _Atomic(double) sweep_pages_per_byte; /* 0: nothing left to sweep */
+    _Atomic(uint64_t) sweep_live_basis;   /* heapLive, and pages_swept, when it was set */
+    _Atomic(uint64_t) pages_swept_basis;
 
     /* guarded by lock (SWEEP) */
     struct lock lock;
@@ -126,6 +140,9 @@ size_t gospace_flush(struct gospace *g, struct mcache *c);
 
 /* --- the collector's side --- */
 
+/* The collecting thread, before it stops the world for a cycle: take some of the work of
+ * gospace_start_mark_stw out of it. May be left out. */
+void gospace_prepare_mark(struct gospace *g);
 /* _stw, all spans swept: forget old marks, ready for marking. Spans may stay cached. */
 void gospace_start_mark_stw(struct gospace *g);
 /* _stw, or owner of a new cache: from here on this cache allocates black, or white again; to
@@ -142,6 +159,14 @@ size_t gospace_sweep_one(struct gospace *g);
 /* Sweep what is left and wait for sweepers still at work. Caller may be any one thread. */
 void gospace_finish_sweep(struct gospace *g);
 bool gospace_sweep_done(const struct gospace *g);
+/* _stw: the next collection will begin when heapLive, which is `live` now, reaches `trigger`:
+ * set how many pages are to be swept for each byte. After gospace_start_sweep_stw, and whenever
+ * the trigger changes. */
+void gospace_pace_sweep(struct gospace *g, uint64_t live, uint64_t trigger);
+/* Owner, before he takes a span of `span_bytes` at heapLive = `live`: sweep what is due for it,
+ * but for `caller_sweeps_pages` that he will sweep himself. */
+void gospace_deduct_sweep_credit(struct gospace *g, struct mcache *c, size_t span_bytes,
+                                 size_t caller_sweeps_pages, uint64_t live);
 /* Return when `s` is swept, sweeping it here if nobody has begun. The caller is a running
  * mutator (so that no next sweep starts), holds an object in `s`, and caches were flushed when
  * this sweep was started. */

@@ -74,6 +74,16 @@ void sweep_put(struct gospace *g, struct mspan *s);
  * claim. `c` as above. */
 size_t sweep_next(struct gospace *g, struct mcache *c);
 
+/* --- reclaim.c --- */
+
+/* The caller is about to take `npages` fresh pages: free as many first, if the sweep is not
+ * done, from spans that hold nothing. `c` is his own. */
+void reclaim_pages(struct gospace *g, struct mcache *c, size_t npages);
+/* Pages were freed by sweeping: they need not be reclaimed. */
+void reclaim_add_credit(struct gospace *g, size_t npages);
+/* A sweep starts: begin at the first page. */
+void reclaim_start_stw(struct gospace *g);
+
 /* --- counters --- */
 
 GH_INLINE uint32_t

@@ -15,6 +15,7 @@ gospace_alloc_large(struct gospace *g, struct mcache *c, size_t bytes,
     size_t npages = bytes / GH_PAGE + (bytes % GH_PAGE != 0);
     if (npages == 0 || npages > UINT32_MAX)
         return NULL;
+    reclaim_pages(g, c, npages);
     struct mspan *s = pages_alloc(g->pages, &c->local, npages, SPAN_OBJECTS);
     if (s == NULL)
         return NULL;

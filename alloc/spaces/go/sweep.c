@@ -1,8 +1,9 @@
 /* sweep.c - turns the marks of a finished cycle into free slots (Go: mgcsweep.go).
  *
  * Sweeping a span touches its record and its 128 bytes of inline metadata, never an object.
- * Spans are swept by mutators in need of one (mcentral.c), in the background
- * (gospace_sweep_one), and for the sake of one object (gospace_ensure_swept).
+ * Spans are swept by mutators in need of one (mcentral.c) or of pages (reclaim.c), in
+ * proportion to what they allocate (sweep_pace.c), in the background (gospace_sweep_one), and
+ * for the sake of one object (gospace_ensure_swept).
  *
  * Note [sweep claim]. Whoever moves a span's sweepgen from h-2 to h-1 by compare-and-swap
  * sweeps it; nothing else gives that right. The unswept sets only tell where to look: a span
@@ -257,6 +258,8 @@ sweep_next(struct gospace *g, struct mcache *c)
         npages = s->npages;
         if (sweep_span(g, c, s, false))
             sweep_put(g, s);
+        else
+            reclaim_add_credit(g, npages);
     }
     sweep_end(g);
     return npages;

@@ -1,0 +1,80 @@
+/* sweep_pace.c - proportional sweeping: who allocates pays with pages swept.
+ *
+ * So that the sweep is over when the next collection is due, and nobody then has to finish it
+ * in a stopped world. The pacer's side only sets a number, pages per byte; what follows from it
+ * is done here. Go: deductSweepCredit in mgcsweep.go, gcPaceSweeper in mgcpacer.go.
+ *
+ * Note [sweep pace]. Let P pages be left to sweep when the pace is set, at B bytes of live
+ * heap, and let the next collection begin at T. With the rate r = P / (T - B - margin), the
+ * debt at heapLive L is r * (L - B) pages, less those swept since by anybody. Whoever is about
+ * to take a span of n bytes sweeps until the debt at L + n is paid. So all is swept a margin
+ * before T.
+ *
+ * Go pays any debt at once. Here one call sweeps no more than twice the share of its own bytes,
+ * 2 * r * n pages, and a few more. That keeps the promise: the debt grows by the shares of
+ * those who take memory, each of whom sweeps at least his own share as long as there is debt;
+ * an old debt (left by a mutator that took memory faster than this one, or by a pace that was
+ * tightened) is paid off by the other half within as many bytes as it was made in. And it keeps
+ * the cost of a call in proportion to what is asked for: there is no unlucky mutator who pays
+ * for all. For the same reason the distance is never taken as less than SWEEP_MARGIN (Go: one
+ * page): the pacer sets no trigger closer than that to the live heap, so the margin alone is
+ * always there. If all this fails, the next collection sweeps the rest before it begins.
+ *
+ * Locks: none. Contexts: setting the pace in a stopped world; paying by the owner of a cache.
+ */
+#include "alloc/spaces/go/internal.h"
+
+enum {
+    SWEEP_MARGIN = 1024 * 1024, /* bytes before the trigger at which all shall be swept */
+    SWEEP_CALL_PAGES = 16,      /* pages that one call may sweep beyond its bytes' share */
+};
+
+void
+gospace_pace_sweep(struct gospace *g, uint64_t live, uint64_t trigger)
+{
+    /* relaxed: a stopped world orders them all, but see below */
+    uint64_t all = atomic_load_explicit(&g->pages_to_sweep, memory_order_relaxed);
+    uint64_t swept = atomic_load_explicit(&g->pages_swept, memory_order_relaxed);
+    double rate = 0;
+    if (!gospace_sweep_done(g) && swept < all) {
+        uint64_t distance = trigger > live + SWEEP_MARGIN ? trigger - live - SWEEP_MARGIN : 0;
+        if (distance < SWEEP_MARGIN)
+            distance = SWEEP_MARGIN;
+        rate = (double)(all - swept) / (double)distance;
+    }
+    atomic_store_explicit(&g->sweep_live_basis, live, memory_order_relaxed);
+    atomic_store_explicit(&g->pages_swept_basis, swept, memory_order_relaxed);
+    atomic_store_explicit(&g->sweep_pages_per_byte, rate, memory_order_relaxed);
+}
+
+/* Pages that should have been swept when the live heap is `live`, and are not. */
+static double
+sweep_debt(const struct gospace *g, double rate, uint64_t live)
+{
+    /* relaxed, all: the numbers of a pace are set with the world stopped; the count of pages is
+     * a sum to which everybody adds */
+    uint64_t basis = atomic_load_explicit(&g->sweep_live_basis, memory_order_relaxed);
+    uint64_t from = atomic_load_explicit(&g->pages_swept_basis, memory_order_relaxed);
+    uint64_t swept = atomic_load_explicit(&g->pages_swept, memory_order_relaxed);
+    return rate * (live > basis ? (double)(live - basis) : 0) - (double)(swept - from);
+}
+
+void
+gospace_deduct_sweep_credit(struct gospace *g, struct mcache *c, size_t span_bytes,
+                            size_t caller_sweeps_pages, uint64_t live)
+{
+    /* relaxed: as above */
+    double rate = atomic_load_explicit(&g->sweep_pages_per_byte, memory_order_relaxed);
+    if (GH_LIKELY(rate == 0))
+        return;
+    double may = SWEEP_CALL_PAGES + 2 * rate * (double)span_bytes;
+    while (may > 0 && sweep_debt(g, rate, live + span_bytes) > (double)caller_sweeps_pages) {
+        size_t swept = sweep_next(g, c);
+        if (swept == SIZE_MAX) {
+            /* relaxed: no pace can be set before our next safepoint */
+            atomic_store_explicit(&g->sweep_pages_per_byte, 0, memory_order_relaxed);
+            return;
+        }
+        may -= (double)swept;
+    }
+}
