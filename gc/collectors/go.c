@@ -35,12 +35,8 @@ go_still_wanted(const struct gh_heap *heap, enum gc_trigger why)
     switch (why) {
     case GC_TRIGGER_HEAP:
         return pacer_is_due(&heap->pacer, 0);
-    case GC_TRIGGER_TIME: {
-        /* relaxed: no cycle is running */
-        int64_t last = atomic_load_explicit(&heap->totals.last_gc_at, memory_order_relaxed);
-        return heap->pacer.gogc >= 0 &&
-               gh_heap_now(heap) - last >= heap->background.force_period_ns;
-    }
+    case GC_TRIGGER_TIME:
+        return heap->pacer.gogc >= 0;
     case GC_TRIGGER_FORCED:
     case GC_TRIGGER_VERIFY:
         break;
@@ -131,7 +127,6 @@ go_add_up_stw(struct gh_heap *heap)
     struct mark_result found;
     struct black_counts born;
     mark_phase_end_stw(phase, &found);
-    roots_end_stw(&heap->roots);
     heap_flush_mutators_stw(heap);
     gospace_take_black_stw(&heap->space, &born);
     c->objects_marked = found.objects + born.objects;
@@ -200,8 +195,10 @@ go_terminate(struct gh_heap *heap, struct actor *self)
     struct gh_cycle *c = &heap->cycles.cycle;
     int64_t begin = gh_heap_now(heap);
     int64_t waited = world_stop(&heap->sched, self);
-    if (mark_phase_recheck_stw(&heap->mark_phase)) {
-        c->restarts++;
+    bool late = false;
+    bool over = mark_phase_recheck_stw(&heap->mark_phase, &late);
+    c->restarts += late;
+    if (!over) {
         world_start(&heap->sched, self);
         return false;
     }
@@ -234,6 +231,60 @@ go_wait(struct gh_heap *heap, struct mutator *self, uint64_t n)
     gh_blocked_exit(&self->pub);
 }
 
+/* A processor for a thread that is no mutator. */
+static void
+go_borrow_processor(struct gh_heap *heap, struct actor *self, uintptr_t *guard)
+{
+    struct procs *p = &heap->sched.procs;
+    *self = (struct actor){.name = "background"};
+    *guard = 0;
+    lock_acquire(&p->lock);
+    actor_add_locked(p, self, ACTOR_DEDICATED, guard);
+    actor_enter_locked(p, self);
+    lock_release(&p->lock);
+}
+
+static void
+go_return_processor(struct gh_heap *heap, struct actor *self)
+{
+    struct procs *p = &heap->sched.procs;
+    lock_acquire(&p->lock);
+    actor_leave_locked(p, self, ACTOR_BLOCKED);
+    actor_remove_locked(p, self);
+    lock_release(&p->lock);
+}
+
+/* The machine has refused us threads, and there are no mutators: mark here. */
+GH_COLD static void
+go_mark_alone(struct gh_heap *heap)
+{
+    struct mark_phase *p = &heap->mark_phase;
+    struct actor self;
+    uintptr_t guard;
+    go_borrow_processor(heap, &self, &guard);
+    while (mark_phase_is_on(p)) {
+        mark_phase_begin_drain(p, &p->roots_worker);
+        while (mark_phase_drain(p, &p->roots_worker))
+            continue;
+        mark_phase_end_drain(p, &p->roots_worker);
+        mark_phase_finish_if_quiet(p, &self);
+    }
+    go_return_processor(heap, &self);
+}
+
+/* No mutator: wait until no cycle is under way. */
+static void
+go_settle(struct gh_heap *heap)
+{
+    struct cycles *y = &heap->cycles;
+    if (heap->mark_phase.nthreads == 0 && heap->sched.nmutators == 0)
+        go_mark_alone(heap);
+    lock_acquire(&y->lock);
+    while (go_state(heap) != CYCLE_NONE)
+        cond_wait(&y->ended, &y->lock);
+    lock_release(&y->lock);
+}
+
 /* A whole cycle that begins after the call: the one under way, if any, began too early. */
 static void
 go_collect_whole(struct gh_heap *heap, struct mutator *self, enum gc_trigger why)
@@ -254,23 +305,17 @@ go_collect_whole(struct gh_heap *heap, struct mutator *self, enum gc_trigger why
     }
 }
 
-/* For a thread that is no mutator: a processor for the time of stop 1. */
+/* A whole cycle for a thread that is no mutator. */
 static void
 go_collect_without_mutator(struct gh_heap *heap, enum gc_trigger why)
 {
-    struct procs *p = &heap->sched.procs;
-    uintptr_t guard = 0;
-    struct actor self = {.name = "background"};
-    lock_acquire(&p->lock);
-    actor_add_locked(p, &self, ACTOR_DEDICATED, &guard);
-    actor_enter_locked(p, &self);
-    lock_release(&p->lock);
+    struct actor self;
+    uintptr_t guard;
+    go_borrow_processor(heap, &self, &guard);
     go_start(heap, &self, why);
-    lock_acquire(&p->lock);
-    actor_leave_locked(p, &self, ACTOR_BLOCKED);
-    actor_remove_locked(p, &self);
-    lock_release(&p->lock);
+    go_return_processor(heap, &self);
     mark_phase_wake(&heap->mark_phase);
+    go_settle(heap);
 }
 
 static void
@@ -292,4 +337,5 @@ const struct collector collector_go = {
     .concurrent = true,
     .collect = go_collect,
     .terminate = go_terminate,
+    .settle = go_settle,
 };

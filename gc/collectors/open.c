@@ -162,6 +162,8 @@ void
 gh_heap_close(struct gh_heap *h)
 {
     background_close(&h->background);
+    if (h->collector->settle != NULL)
+        h->collector->settle(h);
     mark_phase_close(&h->mark_phase);
     cond_finish(&h->cycles.ended);
     lock_finish(&h->cycles.lock);

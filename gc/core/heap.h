@@ -29,6 +29,8 @@ struct collector {
     void (*collect)(struct gh_heap *heap, struct mutator *self, enum gc_trigger why);
     /* concurrent: see mark_phase.h */
     bool (*terminate)(struct gh_heap *heap, struct actor *self);
+    /* concurrent: wait until no cycle is under way. The caller is no mutator. */
+    void (*settle)(struct gh_heap *heap);
 };
 
 /* Sums over all cycles. Written while the world is stopped. */

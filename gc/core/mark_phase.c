@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { RECHECK_WORK = 16 * 1024 }; /* bytes that may be scanned in the stop that ends marking */
+
 /* --- open and close --- */
 
 bool
@@ -247,8 +249,9 @@ mark_phase_launch(struct mark_phase *p)
     world_serve_idle(&p->heap->sched);
 }
 
-bool
-mark_phase_recheck_stw(struct mark_phase *p)
+/* Publish everything that anybody holds. True if there was anything. */
+static bool
+phase_flush_stw(struct mark_phase *p)
 {
     bool any = marker_publish(&p->roots_worker);
     for (struct mutator *m = world_first(&p->heap->sched); m != NULL; m = world_next(m)) {
@@ -256,7 +259,24 @@ mark_phase_recheck_stw(struct mark_phase *p)
         barrier_flush(mm);
         any |= marker_publish(&mm->work);
     }
-    return any || !phase_is_quiet(p);
+    return any;
+}
+
+bool
+mark_phase_recheck_stw(struct mark_phase *p, bool *late)
+{
+    struct mark_worker *w = &p->roots_worker;
+    uint64_t limit = w->scan_work + RECHECK_WORK;
+    *late = phase_flush_stw(p) || !phase_is_quiet(p);
+    while (!phase_is_quiet(p) || !roots_try_end_stw(&p->heap->roots)) {
+        if (w->scan_work >= limit || atomic_load(&p->stacks_left) > 0)
+            return false;
+        w->scan_limit = limit;
+        mark_phase_begin_drain(p, w);
+        mark_phase_drain(p, w);
+        mark_phase_end_drain(p, w);
+    }
+    return true;
 }
 
 void

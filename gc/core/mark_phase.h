@@ -80,7 +80,7 @@ struct mark_phase {
     unsigned nthreads;             /* started */
     _Atomic(int) dedicated_wanted; /* dedicated workers this phase lacks; atomic: a hint */
     struct mark_result retired;    /* of mutators that detached during the phase */
-    /* guarded by the lock of roots */
+    /* guarded by the lock of roots; the collector while the world is stopped */
     struct mark_worker roots_worker;
 };
 
@@ -92,8 +92,9 @@ void mark_phase_close(struct mark_phase *p);
 void mark_phase_start_stw(struct mark_phase *p);
 /* After the start, the world running: start threads, scan the stacks of those who sleep. */
 void mark_phase_launch(struct mark_phase *p);
-/* _stw: look into every buffer. True if anything was grey: it is published now. */
-bool mark_phase_recheck_stw(struct mark_phase *p);
+/* _stw: look into every buffer. `late` tells whether anything was grey. A little of it is
+ * marked at once; true if nothing is left then, and the phase can end. */
+bool mark_phase_recheck_stw(struct mark_phase *p, bool *late);
 /* _stw, nothing is grey: end, and add up what was found. */
 void mark_phase_end_stw(struct mark_phase *p, struct mark_result *out);
 

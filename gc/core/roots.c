@@ -101,13 +101,14 @@ roots_start_stw(struct roots *r)
     return slots * sizeof(void *);
 }
 
-void
-roots_end_stw(struct roots *r)
+bool
+roots_try_end_stw(struct roots *r)
 {
     lock_acquire(&r->lock);
-    CHECK(!roots_any_left(r), "roots_end_stw: roots have not been scanned");
-    r->marking = false;
+    bool over = !roots_any_left(r);
+    r->marking = !over;
     lock_release(&r->lock);
+    return over;
 }
 
 /* Claim a piece; NULL if there is none. */

@@ -52,8 +52,9 @@ uint64_t roots_scan_stw(struct roots *r, roots_visit *visit, void *ctx);
 uint64_t roots_start_stw(struct roots *r);
 /* Scan the next piece. Returns its slots; 0: there is none left to claim. Any thread. */
 size_t roots_scan_piece(struct roots *r, roots_visit *visit, void *ctx);
-/* _stw: the cycle has marked all there is. */
-void roots_end_stw(struct roots *r);
+/* _stw: the cycle has marked all there is. False, and nothing happens, if a thread that does
+ * not stop with the world has added slots meanwhile. */
+bool roots_try_end_stw(struct roots *r);
 
 /* Whether a slot is left to scan. */
 GH_INLINE bool

@@ -90,7 +90,8 @@ pauses_of_several_stoppers_do_not_overlap(void **state)
     int64_t took = os_now_ns() - begin;
     struct gh_memstats s;
     gh_read_memstats(h, NULL, &s);
-    assert_int_equal(s.num_gc, STOPPERS * ROUNDS);
+    /* who asks at the same time may share a cycle */
+    assert_in_range(s.num_gc, ROUNDS, STOPPERS * ROUNDS);
     assert_true(s.pause_total_ns <= (uint64_t)took);
     gh_heap_close(h);
 }

@@ -131,7 +131,7 @@ several_stoppers_take_turns(void **state)
     struct gh_error err;
     gh_read_memstats(h, NULL, &stats);
     assert_true(gh_memstats_check(&stats, &err));
-    assert_true(stats.num_gc >= THREADS * (ROUNDS / 16));
+    assert_true(stats.num_gc >= ROUNDS / 16); /* who asks at the same time may share */
     gh_heap_close(h);
 }
 
