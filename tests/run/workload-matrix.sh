@@ -10,6 +10,9 @@ TMP=$(mktemp -d)
 trap 'rm -rf "$TMP"' EXIT
 RUNS=0
 FAILED=0
+# Every run takes the next of these, so that every workload meets each of them.
+HOWS=("--marker spans" "--marker objects" "--marker spans --procs 1" "--marker objects --procs 4"
+    "--marker spans --procs 8" "--collector stw" "--marker spans --procs 3")
 
 # Sizes: torture collects at every refill and checks the heap each time; sanitizers are slow.
 case $BUILD in
@@ -35,14 +38,14 @@ awk -v n=$DOCS 'BEGIN {
 
 # run WORKLOAD OPTIONS...: exit status 0 and the report's word that the result was right.
 run() {
-    local status
+    local status how=${HOWS[RUNS % ${#HOWS[@]}]}
     RUNS=$((RUNS + 1))
     # the outer redirection is for the shell's own words about a crash
-    { timeout 120 "$GOHEAP" run "$@" --verify > "$TMP/out" 2> "$TMP/err"; } 2> /dev/null
+    { timeout 120 "$GOHEAP" run "$@" $how --verify > "$TMP/out" 2> "$TMP/err"; } 2> /dev/null
     status=$?
     if [ $status -ne 0 ] || ! grep -q '^ *checksum .*ok' "$TMP/out"; then
         FAILED=$((FAILED + 1))
-        echo "FAILED (status $status): $GOHEAP run $* --verify"
+        echo "FAILED (status $status): $GOHEAP run $* $how --verify"
         head -n 20 "$TMP/err"
     fi
 }
