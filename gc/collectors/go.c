@@ -239,6 +239,7 @@ go_borrow_processor(struct gh_heap *heap, struct actor *self, uintptr_t *guard)
     *self = (struct actor){.name = "background"};
     *guard = 0;
     lock_acquire(&p->lock);
+    procs_wait_for_start_locked(p);
     actor_add_locked(p, self, ACTOR_DEDICATED, guard);
     actor_enter_locked(p, self);
     lock_release(&p->lock);
@@ -249,7 +250,7 @@ go_return_processor(struct gh_heap *heap, struct actor *self)
 {
     struct procs *p = &heap->sched.procs;
     lock_acquire(&p->lock);
-    actor_leave_locked(p, self, ACTOR_BLOCKED);
+    actor_leave_locked(p, self, ACTOR_BLOCKED); /* and remove it before a stop can begin */
     actor_remove_locked(p, self);
     lock_release(&p->lock);
 }

@@ -44,9 +44,17 @@ actor_set_guard_locked(struct procs *p, struct actor *a)
 }
 
 void
+procs_wait_for_start_locked(struct procs *p)
+{
+    while (procs_stop_wanted(p))
+        cond_wait(&p->changed, &p->lock);
+}
+
+void
 actor_add_locked(struct procs *p, struct actor *a, enum actor_kind kind, uintptr_t *guard)
 {
     a->kind = kind;
+    a->is_mutator = kind == ACTOR_MUTATOR;
     a->guard = guard;
     cond_init(&a->wake);
     actor_set_state(a, ACTOR_BLOCKED);

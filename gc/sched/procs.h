@@ -48,6 +48,7 @@ struct actor {
     struct actor *queued;      /* next in the queue of the waiting */
     struct actor *next, *prev; /* all actors */
     struct cond wake;
+    bool is_mutator; /* immutable */
     /* immutable; the word is atomic, relaxed: written under WORLD, read by its owner */
     uintptr_t *guard;
     char name[32];
@@ -70,6 +71,9 @@ struct procs {
 void procs_init(struct procs *p, int nprocs);
 void procs_finish(struct procs *p);
 
+/* Wait while the world is stopped: the list of actors belongs to who has stopped it. For
+ * threads that are not RUNNING. */
+void procs_wait_for_start_locked(struct procs *p);
 /* Make `a` known, in state BLOCKED. */
 void actor_add_locked(struct procs *p, struct actor *a, enum actor_kind kind, uintptr_t *guard);
 /* `a` is BLOCKED. */

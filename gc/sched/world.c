@@ -56,7 +56,7 @@ static struct mutator *
 world_mutator_from(struct actor *a)
 {
     for (; a != NULL; a = a->next)
-        if (a->kind == ACTOR_MUTATOR && mutator_of_actor(a)->attached)
+        if (a->is_mutator && mutator_of_actor(a)->attached)
             return mutator_of_actor(a);
     return NULL;
 }
@@ -317,8 +317,7 @@ mutator_attach(struct sched *s, const char *name)
 {
     struct procs *p = &s->procs;
     lock_acquire(&p->lock);
-    while (procs_stop_wanted(p)) /* the records belong to whoever has stopped the world */
-        cond_wait(&p->changed, &p->lock);
+    procs_wait_for_start_locked(p);
     struct mutator *m = fixalloc_get(&s->records);
     if (m == NULL) {
         lock_release(&p->lock);
