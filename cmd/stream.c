@@ -422,21 +422,28 @@ stream_term(struct stream_text *t, int depth)
     return stream_node(t, s);
 }
 
-/* Terms with + and - between them. Inside parentheses (depth > 0) it may go over lines. */
+/* Inside parentheses (depth > 0) expressions may go over lines. */
+static void
+stream_skip(struct stream_text *t, int depth)
+{
+    if (depth > 0)
+        stream_skip_lines(t);
+    else
+        stream_skip_blanks(t);
+}
+
+/* Terms with + and - between them. */
 static const struct stream *
 stream_sum(struct stream_text *t, int depth)
 {
     const struct stream *sum = stream_term(t, depth);
     while (sum != NULL) {
-        if (depth > 0)
-            stream_skip_lines(t);
-        else
-            stream_skip_blanks(t);
+        stream_skip(t, depth);
         char sign = *t->at;
         if (sign != '+' && sign != '-')
             break;
         t->at++;
-        stream_skip_blanks(t);
+        stream_skip(t, depth);
         const struct stream *term = stream_term(t, depth);
         if (term == NULL)
             return NULL;

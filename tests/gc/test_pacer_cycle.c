@@ -191,6 +191,18 @@ cycle_without_expectation_or_gogc_stays_finite(void **state)
 }
 
 static void
+growth_from_nothing_goes_to_the_hard_goal(void **state)
+{
+    struct pacer p;
+    begin(&p, 100);
+    pacer_add_live(&p, 3 * MIB);
+    pacer_start_cycle(&p, 0, 8, PACER_HEAP);
+    atomic_store(&p.heap_scan_work, 5); /* nothing was expected, nothing can be expected */
+    pacer_revise(&p);
+    assert_double(p.assist_work_per_byte, 1000.0 / (double)(5 * MIB));
+}
+
+static void
 scannable_bytes_count_outside_of_cycles_only(void **state)
 {
     struct pacer p;
@@ -335,6 +347,7 @@ main(void)
         cmocka_unit_test(growing_heaps_push_the_goal_back),
         cmocka_unit_test(heap_beyond_its_goal_gets_a_tenth_more),
         cmocka_unit_test(cycle_without_expectation_or_gogc_stays_finite),
+        cmocka_unit_test(growth_from_nothing_goes_to_the_hard_goal),
         cmocka_unit_test(scannable_bytes_count_outside_of_cycles_only),
         cmocka_unit_test(new_settings_count_at_once),
         cmocka_unit_test(ratio_is_of_rates_per_cpu_time),
