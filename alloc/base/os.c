@@ -88,6 +88,7 @@ os_account_init(struct os_account *a, bool use_madv_free)
     atomic_init(&a->ready, 0);
     atomic_init(&a->madvise_failed, 0);
     a->use_madv_free = use_madv_free;
+    a->hard_decommit = a->no_huge_pages = false;
 }
 
 void *
@@ -136,6 +137,8 @@ os_map(struct os_account *a, void *p, size_t bytes, enum os_kind kind, const cha
     if (mprotect(p, bytes, PROT_READ | PROT_WRITE) != 0)
         return false;
     os_name(p, bytes, name);
+    if (a->no_huge_pages && kind == OS_HEAP)
+        os_advise(p, bytes, OS_NOHUGEPAGE);
     os_unbook(&a->reserved, bytes);
     os_book(&a->prepared, bytes);
     os_book(&a->sys[kind], bytes);
@@ -161,6 +164,18 @@ os_used(struct os_account *a, void *p, size_t bytes)
     os_book(&a->ready, bytes);
 }
 
+void
+os_recommit(const struct os_account *a, void *p, size_t bytes)
+{
+    if (!a->hard_decommit)
+        return;
+    os_check_range("os_recommit", p, bytes);
+    CHECK(mprotect(p, bytes, PROT_READ | PROT_WRITE) == 0,
+          "os_recommit: out of memory: cannot make %zu bytes at %p accessible again: error %d "
+          "(harddecommit=1 needs many mappings: sysctl vm.max_map_count)",
+          bytes, p, errno);
+}
+
 /* MADV_FREE is newer than some kernels, and locked pages refuse it: then DONTNEED. */
 static bool
 os_madvise_release(const struct os_account *a, void *p, size_t bytes)
@@ -178,7 +193,8 @@ bool
 os_unused(struct os_account *a, void *p, size_t bytes)
 {
     os_check_range("os_unused", p, bytes);
-    if (!os_madvise_release(a, p, bytes)) {
+    if (!os_madvise_release(a, p, bytes) ||
+        (a->hard_decommit && mprotect(p, bytes, PROT_NONE) != 0)) {
         os_book(&a->madvise_failed, 1);
         return false;
     }

@@ -41,7 +41,10 @@ struct os_account {
     _Atomic(uint64_t) prepared;      /* bytes Prepared */
     _Atomic(uint64_t) ready;         /* bytes Ready (Go: mappedReady) */
     _Atomic(uint64_t) madvise_failed;
-    bool use_madv_free; /* immutable: os_unused by MADV_FREE (Go: madvdontneed=0) */
+    /* immutable once memory is taken */
+    bool use_madv_free; /* os_unused by MADV_FREE (Go: madvdontneed=0) */
+    bool hard_decommit; /* os_unused makes it fault until os_recommit (Go: harddecommit=1) */
+    bool no_huge_pages; /* heap memory is mapped without (Go: disablethp=1) */
 };
 
 enum os_advice { OS_HUGEPAGE, OS_NOHUGEPAGE };
@@ -60,8 +63,11 @@ bool os_map(struct os_account *a, void *p, size_t bytes, enum os_kind kind, cons
  * index for this reason). To be released as Reserved. */
 bool os_map_sparse(struct os_account *a, void *p, size_t bytes, const char *name);
 void os_used(struct os_account *a, void *p, size_t bytes);
+/* Of a stretch of which any part may be Prepared, all is about to be used: with hard_decommit
+ * make it accessible again; throws if the OS refuses. Books nothing, that is for os_used. */
+void os_recommit(const struct os_account *a, void *p, size_t bytes);
 /* Ready -> Prepared: the contents are lost. Returns false (and books nothing) if the OS
- * kept the memory. */
+ * kept the memory, or keeps it accessible against hard_decommit. */
 bool os_unused(struct os_account *a, void *p, size_t bytes);
 /* Ready -> Reserved: touching it faults from now on. False (and nothing booked) if refused. */
 bool os_fault(struct os_account *a, void *p, size_t bytes, enum os_kind kind);

@@ -236,6 +236,7 @@ spans_use_scavenged(struct pages *p, uintptr_t base, size_t npages, size_t scave
 {
     /* only the count matters to the books, not which of the span's pages they are */
     os_used(p->account, (void *)base, scavenged * GH_PAGE);
+    os_recommit(p->account, (void *)base, npages * GH_PAGE);
     /* relaxed: statistics */
     atomic_fetch_sub_explicit(&p->released, scavenged * GH_PAGE, memory_order_relaxed);
     bool used_before = arenas_take_fresh(p, base, npages);

@@ -6,5 +6,6 @@
 
 extern const struct collector collector_go;
 extern const struct collector collector_stw;
+extern const struct collector collector_sbrk; /* in the place of any other, by a debug switch */
 
 #endif

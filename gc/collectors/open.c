@@ -116,13 +116,21 @@ gh_heap_open(const struct gh_config *config, struct gh_error *err)
     if (h->config.procs == 0)
         h->config.procs = os_procs();
     h->collector = open_find_collector(config->collector);
+    if (h->config.debug.sbrk) {
+        h->collector = &collector_sbrk;
+        h->config.gogc = GH_GOGC_OFF;
+        h->config.memory_limit = GH_MEMORY_LIMIT_OFF;
+    }
     h->opened_at_ns = os_now_ns();
     os_account_init(&h->account, config->madv_free);
+    h->account.hard_decommit = config->debug.harddecommit;
+    h->account.no_huge_pages = config->debug.disablethp;
     persistent_init(&h->persistent, &h->account);
     if (!pages_open(&h->pages, &h->account, &h->persistent, err))
         goto fail_pages;
     if (!gospace_open(&h->space, &h->pages, err))
         goto fail_space;
+    h->space.clobber_free = config->debug.clobberfree;
     sched_open(&h->sched, h, &h->space, &h->pages, h->config.procs);
     h->sched.shrink_stacks = config->shrink_stacks;
     pages_set_memory_limit(&h->pages, h->config.memory_limit);

@@ -59,6 +59,7 @@ struct mcache {
 struct gospace {
     /* immutable after open */
     struct pages *pages;
+    bool clobber_free; /* fill what a sweep frees with 0xdeadbeef; set before first use */
 
     struct mcentral central[GH_SPAN_CLASSES];
     struct gcbits_arenas bits;

@@ -85,6 +85,21 @@ count_marks(const struct mspan *s, const uint64_t *marks)
     return live;
 }
 
+/* For debugging: whoever still reads a dead object shall notice. Only what was handed out is
+ * written to, so that whoever gets it next knows by needzero that he must clear it. */
+static GH_COLD void
+clobber_dead(const struct mspan *s, const uint64_t *marks)
+{
+    for (uint32_t i = 0; i < s->nelems; i++) {
+        bool live = marks[i / 64] >> i % 64 & 1;
+        if (live || gospace_is_free(s, i))
+            continue;
+        uint64_t *slot = (uint64_t *)(s->base + i * s->elemsize);
+        for (size_t w = 0; w < s->elemsize / GH_WORD; w++)
+            slot[w] = UINT64_C(0xdeadbeefdeadbeef);
+    }
+}
+
 /* Marks become allocation bits, and there are no marks again. */
 static void
 renew_bits(struct gospace *g, struct mspan *s, const uint64_t *marks, uint32_t live)
@@ -144,6 +159,8 @@ sweep_span(struct gospace *g, struct mcache *c, struct mspan *s, bool keep)
     }
     uint32_t live = count_marks(s, marks);
     count_swept(g, c, s, s->alloc_count - live);
+    if (GH_UNLIKELY(g->clobber_free))
+        clobber_dead(s, marks);
     if (s->alloc_count > 0)
         s->needzero = true;
     if (live == 0 && !keep) {
