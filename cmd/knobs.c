@@ -61,6 +61,13 @@ knob_choice(const char *text, const char *const *words, int *out, struct gh_erro
     return gh_error_set(err, GH_EXIT_USAGE, "'%.60s' is not one of %s", text, all);
 }
 
+/* Go's numbers may have a plus in front. */
+static const char *
+knob_go_number(const char *text)
+{
+    return text + (text[0] == '+' && text[1] >= '0' && text[1] <= '9');
+}
+
 static bool
 set_gogc(void *target, const char *text, struct gh_error *err)
 {
@@ -87,7 +94,7 @@ set_go_gogc(void *target, const char *text, struct gh_error *err)
         p->config.gogc = GH_GOGC_OFF;
         return true;
     }
-    if (!knob_number(text, &n) || n < INT32_MIN || n > INT32_MAX)
+    if (!knob_number(knob_go_number(text), &n) || n < INT32_MIN || n > INT32_MAX)
         return gh_error_set(
             err, GH_EXIT_USAGE,
             "'%.60s' is not a percentage; Go would silently use 100; set a whole "
@@ -107,6 +114,7 @@ static bool
 set_go_procs(void *target, const char *text, struct gh_error *err)
 {
     struct gh_error why;
+    text = knob_go_number(text);
     if (set_procs(target, text, &why))
         return true;
     long long n;
@@ -160,11 +168,15 @@ set_memlimit(void *target, const char *text, struct gh_error *err)
     return bytecount_parse(text, limit, err);
 }
 
+/* Go takes a sign as well, if what is behind it is not negative. */
 static bool
 set_go_memlimit(void *target, const char *text, struct gh_error *err)
 {
+    uint64_t *limit = &((struct plan *)target)->config.memory_limit;
     struct gh_error why;
-    return set_memlimit(target, text, &why) ||
+    if (text[0] == '-' && bytecount_parse(text + 1, limit, &why) && *limit == 0)
+        return true;
+    return set_memlimit(target, knob_go_number(text), &why) ||
            gh_error_set(err, GH_EXIT_USAGE, "%s (Go would not start either)", why.text);
 }
 

@@ -202,7 +202,8 @@ report_memory(const struct facts *f, FILE *out)
         {humane_bytes(&b, (double)s->heap_marked), "live at last GC"},
         {humane_bytes(&c, (double)s->next_gc), "goal"},
     };
-    report_line(f, out, "heap", heap, f->gogc < 0 ? 2 : 3);
+    bool has_goal = f->gogc >= 0 || f->memory_limit != GH_MEMORY_LIMIT_OFF;
+    report_line(f, out, "heap", heap, has_goal ? 3 : 2);
     const char *process[][2] = {
         {humane_bytes(&a, (double)f->usage.rss_peak_bytes), "RSS peak"},
         {humane_bytes(&b, (double)(s->sys - s->heap_released)), "held from the OS"},

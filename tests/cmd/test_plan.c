@@ -118,6 +118,8 @@ gogc_takes_what_go_takes(void **state)
     assert_int_equal(plan_of("null")->config.gogc, 0);
     setenv("GOGC", "-5", 1);
     assert_int_equal(plan_of("null")->config.gogc, GH_GOGC_OFF);
+    setenv("GOGC", "+7", 1);
+    assert_int_equal(plan_of("null")->config.gogc, 7);
     setenv("GOGC", "2147483647", 1);
     assert_int_equal(plan_of("null")->config.gogc, INT32_MAX);
 }
@@ -126,7 +128,7 @@ static void
 gogc_refuses_what_go_would_silently_ignore(void **state)
 {
     static const char *const junk[] = {"abc", "2147483648", "1e3", "100%",
-                                       "+5",  " 5",         "-",   "99999999999999999999"};
+                                       "++5", " 5",         "-",   "99999999999999999999"};
     for (size_t i = 0; i < sizeof junk / sizeof *junk; i++) {
         setenv("GOGC", junk[i], 1);
         assert_refuses("null", "GOGC: '");
@@ -358,7 +360,7 @@ memory_limit_refuses_what_go_refuses_and_mends_it(void **state)
         {"1e9", "'1e9' is not a number of bytes"},
         {"0x10", "'0x10' is not a number of bytes"},
         {"1.5", "'1.5' is not a number of bytes"},
-        {"+5", "'+5' is not a number of bytes"},
+        {"++5", "+5' is not a number of bytes"},
         {"GiB", "'GiB' is not a number of bytes"},
         {"iB", "'iB' is not a number of bytes"},
         {"none", "'none' is not a number of bytes"},
@@ -382,7 +384,12 @@ memory_limit_refuses_what_go_refuses_and_mends_it(void **state)
         assert_refuses("null", "Go would not start either");
         unsetenv("GOMEMLIMIT");
     }
-    assert_refuses("null --memlimit=1PiB --threads 1", "behind it");
+    assert_refuses("null --memlimit=+5", "'+5' is not a number of bytes");
+    assert_refuses("null --memlimit=-0", "-0 is negative");
+    setenv("GOMEMLIMIT", "+5KiB", 1);
+    assert_true(plan_of("null")->config.memory_limit == 5 << 10);
+    setenv("GOMEMLIMIT", "-0KiB", 1);
+    assert_true(plan_of("null")->config.memory_limit == 0);
     setenv("GOMEMLIMIT", " 1GiB", 1);
     assert_refuses("null", "' 1GiB' is not a number of bytes");
 }
