@@ -49,7 +49,7 @@ all_built_ins_pass_the_checks_of_plug_ins(void **state)
         assert_ptr_equal(registry_resolve((*w)->name, &err), *w);
         assert_non_null((*w)->about);
     }
-    assert_true(n >= 12);
+    assert_true(n >= 16);
 }
 
 static void

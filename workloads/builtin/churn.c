@@ -241,7 +241,7 @@ static const struct gh_option churn_options[] = {
 const struct gh_workload workload_churn = {
     GH_WORKLOAD_HEADER,
     .name = "churn",
-    .help = "a cache in its steady state: nodes with payloads, replaced at random",
+    .help = "a cache in its steady state, entries replaced at random",
     .about =
         "A table of nodes of 32 bytes, each with a payload of 16 to 4096 bytes (mean 276), is "
         "filled (not timed). An operation puts a new node into a random slot; one in four "

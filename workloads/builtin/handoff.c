@@ -460,7 +460,7 @@ static const struct gh_option handoff_options[] = {
 const struct gh_workload workload_handoff = {
     GH_WORKLOAD_HEADER,
     .name = "handoff",
-    .help = "objects made by one thread and dropped by another, through bounded queues",
+    .help = "objects made by one thread, dropped by another, through queues",
     .about =
         "Items, each with a link to the one before (in families of eight) and 1 to 32 words of "
         "its own, go from thread to thread through queues of limited length. The receiver "

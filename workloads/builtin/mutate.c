@@ -431,7 +431,7 @@ static const struct gh_option mutate_options[] = {
 const struct gh_workload workload_mutate = {
     GH_WORKLOAD_HEADER,
     .name = "mutate",
-    .help = "references stored as fast as possible into a graph that keeps its size",
+    .help = "store references as fast as possible; the graph keeps its size",
     .about =
         "Each thread has its share of the nodes. A node's fields hold links to other nodes, "
         "and "

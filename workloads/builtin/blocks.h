@@ -1,0 +1,48 @@
+/* blocks.h - a list of blocks of mixed sizes: what workloads `spike` and `leak` fill memory
+ * with. Everything in a block follows from its number, so that it can be checked word for word:
+ *
+ *   block 32 bytes -> words 16 bytes .. 256 KiB, without references
+ *                  -> leaves, an array of 0..15 references to leaves of 16 bytes
+ *
+ * Most blocks are small; most bytes are in large ones. */
+#ifndef GH_WORKLOADS_BUILTIN_BLOCKS_H
+#define GH_WORKLOADS_BUILTIN_BLOCKS_H
+
+#include "workloads/api/workload.h"
+
+struct block_leaf {
+    uint64_t id, index;
+};
+
+struct block {
+    struct block *next;
+    uint64_t *words;
+    struct block_leaf **leaves; /* NULL if there are none */
+    uint64_t id;
+};
+
+struct block_types {
+    const struct gh_type *block, *leaf, *ref;
+};
+
+void block_types_init(struct block_types *types, struct gh_heap *heap);
+
+/* Bytes that block `id` asks for, all its parts together: what is live of it. */
+uint64_t block_bytes(uint64_t id);
+
+/* Make block `id`, with `next` still NULL. Safepoint. */
+struct block *block_make(struct gh_mutator *m, const struct block_types *types, uint64_t id);
+
+/* Put block `id` in front of the list at `head`, a registered root. Safepoint. */
+void block_push(struct gh_mutator *m, const struct block_types *types, struct block **head,
+                uint64_t id);
+
+/* Whether it is block `id`, unharmed. No safepoint. */
+bool block_right(const struct block *b, uint64_t id);
+
+/* Make blocks and drop them at once, until `bytes` are used up; numbers from *id on. Safepoint.
+ */
+void block_garbage(struct gh_mutator *m, const struct block_types *types, uint64_t *id,
+                   uint64_t bytes);
+
+#endif
