@@ -70,8 +70,8 @@ SUPPORT_SRC := $(foreach l,$(LAYERS),$(wildcard tests/$(l)/support*.c))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tests check check-quick unit demo bench-speed install uninstall format format-check \
-        structure show-flags clean help .FORCE
+.PHONY: all tests check check-quick unit demo bench-speed bench-pacing bench-latency bench-limit \
+        soak install uninstall format format-check structure show-flags clean help .FORCE
 
 all: $(B)/goheap ## build the binary (the default)
 
@@ -141,6 +141,18 @@ demo: all ## run two workloads and leave a report under results/local/
 bench-speed: all ## measure against a bare bump allocation and the peers
 	@scripts/bench-speed
 
+bench-pacing: all ## cycles, peak heap and the collector's CPU beside the real go
+	@scripts/bench-pacing
+
+bench-latency: all ## longest stops and worst operations beside the real go
+	@scripts/bench-latency
+
+bench-limit: all ## resident memory under memory limits, with the real go beside it
+	@scripts/bench-limit
+
+soak: ## random runs in all kinds of build: make soak [MINUTES=20] [SEED=N]
+	@scripts/soak $(if $(MINUTES),-m $(MINUTES)) $(if $(SEED),-s $(SEED))
+
 # What plug-ins need: the public headers and what these include.
 PUBLIC = $(shell $(CC) -D_GNU_SOURCE -I. -MM -x c gc/api/*.h workloads/api/*.h \
            | tr ' \\' '\n\n' | grep '\.h$$' | sort -u)
@@ -164,7 +176,7 @@ clean: ## remove build/
 	rm -rf build
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo '  BUILD=$(subst $() ,|,$(KINDS))  CC=gcc|clang  CI=1 (warnings are errors)'
 
 -include $(patsubst %.o,%.d,$(OBJ_all) $(call objects,$(TEST_SRC) $(SUPPORT_SRC)))

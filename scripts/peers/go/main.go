@@ -31,7 +31,9 @@ var workloads = []workload{
 	{"frag", fragmentation},
 	{"gcbench", gcbench},
 	{"handoff", handoff},
+	{"leak", leak},
 	{"mb", microbenchmark},
+	{"spike", spike},
 	{"win1k", window1k},
 	{"win64", window64},
 }
