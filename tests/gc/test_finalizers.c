@@ -280,6 +280,36 @@ tell_soon(void *arg)
 }
 
 static void
+what_waits_in_the_queue_is_kept_whole(void **state)
+{
+    struct fixture f;
+    struct log l;
+    int go = 0;
+    fixture_open(&f, GH_GOGC_OFF, true);
+    l = log_of(&f);
+    gh_set_finalizer(f.m, thing_new(f.m, f.thing[0], 1), block_until_told, &go);
+    gh_gc(f.m);
+    struct thing *x = thing_new(f.m, f.thing[0], 2);
+    gh_store(f.m, &f.roots[0], x);
+    struct thing *y = thing_new(f.m, f.thing[0], 3);
+    gh_store(f.m, &((struct thing *)f.roots[0])->next, y);
+    gh_set_finalizer(f.m, f.roots[0], log_finalizer, &l);
+    gh_store(f.m, &f.roots[0], NULL);
+    for (int i = 0; i < 3; i++) {
+        gh_gc(f.m);
+        for (int k = 0; k < 1000; k++)
+            thing_new(f.m, f.thing[0], 4); /* takes every free place */
+    }
+    assert_int_equal(l.runs, 0);
+    __atomic_store_n(&go, 1, __ATOMIC_RELEASE);
+    gh_finalizers_wait(f.m);
+    assert_int_equal(l.runs, 1);
+    assert_int_equal(l.ids[0], 2);
+    assert_true(l.whole);
+    fixture_close(&f);
+}
+
+static void
 what_is_queued_or_set_when_the_heap_closes_does_not_run(void **state)
 {
     struct fixture f;
@@ -552,6 +582,7 @@ main(void)
         cmocka_unit_test(a_finalizer_that_was_taken_away_does_not_run),
         cmocka_unit_test(tiny_objects_are_finalized_together_when_their_block_is_dead),
         cmocka_unit_test(a_finalizer_may_allocate_and_collect_and_its_arguments_live_meanwhile),
+        cmocka_unit_test(what_waits_in_the_queue_is_kept_whole),
         cmocka_unit_test(what_is_queued_or_set_when_the_heap_closes_does_not_run),
         cmocka_unit_test(a_span_that_is_not_swept_yet_is_swept_for_a_finalizer),
         cmocka_unit_test(every_dropped_object_is_finalized_exactly_once),

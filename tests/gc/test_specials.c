@@ -211,6 +211,25 @@ what_a_pinned_object_leads_to_lives_too(void **state)
 }
 
 static void
+what_a_function_holds_over_a_safepoint_lives(void **state)
+{
+    struct fixture f;
+    struct special_hold a, b;
+    fixture_open(&f, GH_GOGC_OFF, true);
+    specials_hold(&f.heap->specials, &a, thing_new(f.m, f.thing[0], 1));
+    specials_hold(&f.heap->specials, &b, thing_new(f.m, f.thing[0], 2));
+    gh_gc(f.m);
+    assert_int_equal(heap_objects(&f), 2);
+    specials_release(&f.heap->specials, &a);
+    gh_gc(f.m);
+    assert_int_equal(heap_objects(&f), 1);
+    specials_release(&f.heap->specials, &b);
+    gh_gc(f.m);
+    assert_int_equal(heap_objects(&f), 0);
+    fixture_close(&f);
+}
+
+static void
 leak_a_pin(void *arg)
 {
     struct fixture f;
@@ -436,6 +455,7 @@ main(void)
         cmocka_unit_test(a_ctx_in_the_heap_lives_until_its_cleanup_has_run),
         cmocka_unit_test(a_pinned_object_lives_until_it_is_unpinned_as_often),
         cmocka_unit_test(what_a_pinned_object_leads_to_lives_too),
+        cmocka_unit_test(what_a_function_holds_over_a_safepoint_lives),
         cmocka_unit_test(the_page_bit_is_set_exactly_while_there_are_records),
         cmocka_unit_test(the_walk_finds_every_record),
         cmocka_unit_test(records_are_booked_as_other_memory_and_given_back),
