@@ -42,6 +42,8 @@ enum {
     SPAN_BITMAP_BYTES = GH_PAGE / GH_WORD / 8, /* 128 */
 };
 
+struct special;
+
 struct mspan {
     /* immutable while in use; set by pages */
     uintptr_t base;
@@ -68,6 +70,10 @@ struct mspan {
                              while marking; swapped into alloc_bits by the sweep */
     /* atomic; see Note [sweepgen] */
     _Atomic(uint32_t) sweepgen;
+
+    /* guarded by whoever set the space's specials_sweep (gc/core/specials.h); the owner of an
+     * unswept span. NULL exactly if the page_specials bit of the arena is clear. */
+    struct special *specials;
 
     /* PAGES lock: index in pages->all_spans */
     uint32_t all_index;

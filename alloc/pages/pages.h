@@ -227,4 +227,18 @@ pages_span_of(const struct pages *p, uintptr_t addr)
                                 memory_order_relaxed);
 }
 
+/* The page_specials bit of a span follows its list of specials. The list's guard is held. */
+GH_INLINE void
+pages_note_specials(const struct pages *p, const struct mspan *s)
+{
+    size_t page = (s->base >> GH_PAGE_SHIFT) % GH_PAGES_PER_ARENA;
+    _Atomic(uint64_t) *word = &pages_arena_of(p, s->base)->page_specials[page / 64];
+    uint64_t bit = UINT64_C(1) << page % 64;
+    /* relaxed: a hint where to look; the list has a guard of its own */
+    if (s->specials != NULL)
+        atomic_fetch_or_explicit(word, bit, memory_order_relaxed);
+    else
+        atomic_fetch_and_explicit(word, ~bit, memory_order_relaxed);
+}
+
 #endif

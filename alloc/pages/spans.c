@@ -396,6 +396,7 @@ pages_free(struct pages *p, struct mspan *s, enum span_use use)
     CHECK(pages_span_of(p, s->base) == s && (use == SPAN_OBJECTS) == (state != MSPAN_MANUAL),
           "pages_free: span %p at %#zx, state %u, use %d: freed before, or of another use",
           (void *)s, s->base, state, (int)use);
+    CHECK(s->specials == NULL, "pages_free: span %#zx still has special records", s->base);
     spans_forget(p, s, use);
     spans_add_used(p, use, -(uint64_t)s->npages * GH_PAGE);
     lock_acquire(&p->lock);

@@ -149,6 +149,7 @@ gh_heap_open(const struct gh_config *config, struct gh_error *err)
         goto fail_phase;
     }
     open_connect(h);
+    specials_open(&h->specials, h);
     background_init(&h->background);
     return h;
 
@@ -169,12 +170,14 @@ fail_pages:
 void
 gh_heap_close(struct gh_heap *h)
 {
+    specials_stop(&h->specials);
     background_close(&h->background);
     if (h->collector->settle != NULL)
         h->collector->settle(h);
     mark_phase_close(&h->mark_phase);
     cond_finish(&h->cycles.ended);
     lock_finish(&h->cycles.lock);
+    specials_close(&h->specials);
     marker_close(&h->marker);
     roots_finish(&h->roots);
     sched_close(&h->sched);

@@ -26,6 +26,7 @@ stw_mark(struct gh_heap *heap, struct gh_cycle *c, bool verify)
     c->globals_scan = roots_scan_stw(&heap->roots, marker_root, &k->workers[0]);
     for (struct mutator *m = world_first(&heap->sched); m != NULL; m = world_next(m))
         c->stack_scan += stack_scan(m, marker_root, &k->workers[0]);
+    specials_mark_roots(heap, &k->workers[0]);
 
     struct mark_result found;
     marker_finish_stw(k, &found);

@@ -10,6 +10,7 @@
 #include "gc/core/marker.h"
 #include "gc/core/pacer.h"
 #include "gc/core/roots.h"
+#include "gc/core/specials.h"
 #include "gc/sched/world.h"
 
 enum gc_trigger {
@@ -82,6 +83,7 @@ struct gh_heap {
     struct roots roots;
     struct pacer pacer;
     struct marker marker;
+    struct specials specials;
     struct mark_phase mark_phase;
     struct cycles cycles;
     struct background background;

@@ -74,7 +74,8 @@ mark_phase_detach(struct mark_phase *p, struct mutator *m)
 bool
 mark_phase_any_work(const struct mark_phase *p)
 {
-    return workbuf_any_full(&p->marker->bufs) || roots_any_left(&p->heap->roots);
+    return workbuf_any_full(&p->marker->bufs) || roots_any_left(&p->heap->roots) ||
+           specials_any_left(&p->heap->specials);
 }
 
 /* seq_cst: Note [end of marking] */
@@ -129,6 +130,8 @@ bool
 mark_phase_drain(struct mark_phase *p, struct mark_worker *w)
 {
     if (roots_any_left(&p->heap->roots) && phase_scan_roots(p, w))
+        return true;
+    if (specials_any_left(&p->heap->specials) && specials_mark_piece(&p->heap->specials, w))
         return true;
     return !marker_drain(w) && w->scan_work >= w->scan_limit;
 }

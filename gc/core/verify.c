@@ -118,6 +118,13 @@ verify_object(struct verify_set *s, uintptr_t obj)
         verify_bitmap(s, &o);
 }
 
+/* What an object with a finalizer leads to is kept, whether it is reachable or not. */
+static void
+verify_contents(void *set, uintptr_t obj)
+{
+    verify_object(set, obj);
+}
+
 size_t
 verify_marks_stw(struct gh_heap *heap)
 {
@@ -126,6 +133,8 @@ verify_marks_stw(struct gh_heap *heap)
     roots_scan_stw(&heap->roots, verify_visit, &s);
     for (struct mutator *m = world_first(&heap->sched); m != NULL; m = world_next(m))
         stack_scan(m, verify_visit, &s);
+    struct specials_visitor v = {.ctx = &s, .root = verify_visit, .contents = verify_contents};
+    specials_visit(&heap->specials, &v);
     for (size_t i = 0; i < s.n; i++)
         verify_object(&s, s.order[i]);
     free(s.table);
@@ -138,6 +147,7 @@ verify_heap_stw(struct gh_heap *heap)
 {
     gospace_verify_stw(&heap->space);
     pages_verify_stw(&heap->pages);
+    specials_verify_stw(heap);
     struct gh_memstats stats;
     struct gh_error err;
     heap_read_memstats_stw(heap, &stats);

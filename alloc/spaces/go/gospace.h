@@ -61,6 +61,13 @@ struct gospace {
     struct pages *pages;
     bool clobber_free; /* fill what a sweep frees with 0xdeadbeef; set before first use */
 
+    /* immutable once there are mutators; NULL = objects have no specials. Called for a claimed
+     * span that has some, before its marks are counted: may mark objects, which then live on
+     * (markbits_set_claimed), and must unlink the specials of all that stay unmarked. True if
+     * it marked any. Any thread that may sweep; not a safepoint. */
+    bool (*specials_sweep)(void *ctx, struct mspan *s);
+    void *specials_ctx;
+
     struct mcentral central[GH_SPAN_CLASSES];
     struct gcbits_arenas bits;
     struct spanset_pool set_pool;
@@ -172,6 +179,9 @@ void gospace_deduct_sweep_credit(struct gospace *g, struct mcache *c, size_t spa
  * mutator (so that no next sweep starts), holds an object in `s`, and caches were flushed when
  * this sweep was started. */
 void gospace_ensure_swept(struct gospace *g, struct mspan *s);
+/* The same without waiting, for any span record: false if it is being swept at this moment, or
+ * is none of a live span; the caller looks again whether it is still the one he means. */
+bool gospace_try_sweep(struct gospace *g, struct mspan *s);
 
 /* Sum of all counts; exact when the world is stopped and caches are flushed. */
 void gospace_sum_counts(struct gospace *g, struct alloc_counts *out);

@@ -65,6 +65,16 @@ markbits_is_set(const struct mspan *s, uint32_t index)
     return __atomic_load_n(&s->mark_bits[index / 64], __ATOMIC_RELAXED) >> index % 64 & 1;
 }
 
+/* The owner of a span that is being swept: mark slot `index`, so that it lives on. */
+GH_INLINE void
+markbits_set_claimed(const struct mspan *s, uint32_t index)
+{
+    if (s->inline_marks)
+        *markbits_inline_byte(s->base, index) |= (uint8_t)(1u << index % 8);
+    else
+        s->mark_bits[index / 64] |= UINT64_C(1) << index % 64;
+}
+
 /* Note that the span that starts at the page of `base` holds a marked object. */
 GH_INLINE void
 markbits_note_page(struct arena *a, uintptr_t base)

@@ -86,9 +86,9 @@ gospace_refill(struct gospace *g, struct mcache *c, unsigned span_class, uint64_
     if (s == NULL)
         return false;
     c->counted[span_class] = s->alloc_count;
-    /* relaxed: only the owner changes it until the span is uncached; mspan.h, Note [sweepgen]
-     */
-    atomic_store_explicit(&s->sweepgen, gospace_sweepgen(g) + 3, memory_order_relaxed);
+    /* release: pairs with the acquire in gospace_try_sweep. Only the owner changes it until the
+     * span is uncached; mspan.h, Note [sweepgen] */
+    atomic_store_explicit(&s->sweepgen, gospace_sweepgen(g) + 3, memory_order_release);
     c->alloc[span_class] = s;
     out->live_bytes = unused_of(s);
     bool found = run_take(s, r, mask);

@@ -153,6 +153,8 @@ sweep_span(struct gospace *g, struct mcache *c, struct mspan *s, bool keep)
 {
     uint64_t inline_marks[MARK_WORDS_INLINE];
     const uint64_t *marks = s->mark_bits;
+    if (GH_UNLIKELY(s->specials != NULL))
+        g->specials_sweep(g->specials_ctx, s);
     if (s->inline_marks) {
         read_inline_marks(s, inline_marks);
         marks = inline_marks;
@@ -288,22 +290,37 @@ gospace_sweep_one(struct gospace *g)
     return sweep_next(g, NULL);
 }
 
-void
-gospace_ensure_swept(struct gospace *g, struct mspan *s)
+static bool
+is_swept(const struct mspan *s, uint32_t h)
+{
+    /* acquire: pairs with the releases in sweep_put and gospace_refill */
+    uint32_t gen = atomic_load_explicit(&s->sweepgen, memory_order_acquire);
+    return gen == h || gen == h + 3;
+}
+
+bool
+gospace_try_sweep(struct gospace *g, struct mspan *s)
 {
     uint32_t h = gospace_sweepgen(g);
+    if (is_swept(s, h))
+        return true;
     if (sweep_begin(g)) {
         if (sweep_try_claim(s, h) && sweep_span(g, NULL, s, false))
             sweep_put(g, s);
         sweep_end(g);
     }
-    for (;;) {
-        /* acquire: pairs with the release in sweep_put */
-        uint32_t gen = atomic_load_explicit(&s->sweepgen, memory_order_acquire);
-        if (gen == h || gen == h + 3)
-            return;
-        CHECK(gen == h - 1, "gospace_ensure_swept: span %#zx has sweepgen %u at %u: %s",
-              s->base, gen, h,
+    return is_swept(s, h);
+}
+
+void
+gospace_ensure_swept(struct gospace *g, struct mspan *s)
+{
+    uint32_t h = gospace_sweepgen(g);
+    while (!gospace_try_sweep(g, s)) {
+        /* relaxed: only to tell whether waiting makes sense; it may be done by now */
+        uint32_t gen = atomic_load_explicit(&s->sweepgen, memory_order_relaxed);
+        CHECK(gen == h - 1 || gen == h || gen == h + 3,
+              "gospace_ensure_swept: span %#zx has sweepgen %u at %u: %s", s->base, gen, h,
               gen == h + 1 ? "cached across the start of the sweep" : "not a live span");
         sched_yield(); /* somebody else is at it: about 100 ns */
     }
