@@ -37,6 +37,7 @@ go_still_wanted(const struct gh_heap *heap, enum gc_trigger why)
         return pacer_is_due(&heap->pacer, 0);
     case GC_TRIGGER_TIME:
         return heap->pacer.gogc >= 0;
+    case GC_TRIGGER_TORTURE:
     case GC_TRIGGER_FORCED:
     case GC_TRIGGER_VERIFY:
         break;
@@ -65,7 +66,7 @@ go_begin_mark_stw(struct gh_heap *heap, enum gc_trigger why)
     specials_start_stw(&heap->specials);
     atomic_store_explicit(&heap->pacer.globals_scan, c->globals_scan, memory_order_relaxed);
     pacer_start_cycle(&heap->pacer, os_now_ns(), heap->config.procs,
-                      why == GC_TRIGGER_HEAP   ? PACER_HEAP
+                      why <= GC_TRIGGER_HEAP   ? PACER_HEAP
                       : why == GC_TRIGGER_TIME ? PACER_TIME
                                                : PACER_FORCED);
     mark_phase_start_stw(&heap->mark_phase);
@@ -94,10 +95,12 @@ go_start(struct gh_heap *heap, struct actor *self, enum gc_trigger why)
                            .procs = heap->config.procs,
                            .stw_procs = heap->config.procs};
     y->verify = heap->config.verify || why == GC_TRIGGER_VERIFY;
-    y->why = why;
+    y->checkmark = y->verify || heap->config.debug.gccheckmark;
     c->stop_waits_ns[0] = world_stop(&heap->sched, self);
     c->start_at = gh_heap_now(heap) - c->stop_waits_ns[0];
+    heap_limiter_stop_stw(heap, true, os_now_ns());
     go_begin_mark_stw(heap, why);
+    heap_limiter_go_stw(heap);
     c->sweep_term_ns = gh_heap_now(heap) - c->start_at;
     atomic_store_explicit(&y->state, CYCLE_MARKING, memory_order_release);
     world_start(&heap->sched, self);
@@ -151,7 +154,12 @@ go_pace_stw(struct gh_heap *heap)
     atomic_store_explicit(&p->last_stack_scan, c->stack_scan, memory_order_relaxed);
     pacer_end_cycle(p, os_now_ns(), heap->config.procs, c->forced, &c->pacing);
     pacer_reset_live(p, c->heap_marked);
+    heap_refresh_memory(heap);
     pacer_commit(p, false);
+    uint32_t number = atomic_load_explicit(&heap->totals.num_gc, memory_order_relaxed) + 1;
+    c->limiter_on = limiter_last_enabled_cycle(&heap->limiter) + 1 >= number &&
+                    limiter_last_enabled_cycle(&heap->limiter) > 0;
+    atomic_store_explicit(&heap->limiter.num_gc, number, memory_order_relaxed);
 }
 
 static void
@@ -160,7 +168,7 @@ go_end_mark_stw(struct gh_heap *heap)
     struct cycles *y = &heap->cycles;
     y->cycle.heap_at_end = pacer_live(&heap->pacer);
     go_add_up_stw(heap);
-    if (y->verify)
+    if (y->checkmark)
         go_verify_stw(heap);
     gospace_start_sweep_stw(&heap->space);
     for (struct mutator *m = world_first(&heap->sched); m != NULL; m = world_next(m))
@@ -203,6 +211,7 @@ go_terminate(struct gh_heap *heap, struct actor *self)
         world_start(&heap->sched, self);
         return false;
     }
+    heap_limiter_stop_stw(heap, false, os_now_ns());
     c->stop_waits_ns[1] = waited;
     c->mark_ns = begin - c->start_at - c->sweep_term_ns;
     go_end_mark_stw(heap);
@@ -211,6 +220,7 @@ go_terminate(struct gh_heap *heap, struct actor *self)
     c->stop_wait_ns = c->stop_waits_ns[0] + c->stop_waits_ns[1];
     c->pause_ns = c->sweep_term_ns + c->mark_term_ns;
     heap_book_cycle_stw(heap, c, now);
+    heap_limiter_go_stw(heap);
     world_start(&heap->sched, self);
     go_announce(heap);
     return true;
@@ -325,7 +335,7 @@ go_collect(struct gh_heap *heap, struct mutator *self, enum gc_trigger why)
 {
     if (self == NULL)
         go_collect_without_mutator(heap, why);
-    else if (why == GC_TRIGGER_HEAP) {
+    else if (why == GC_TRIGGER_HEAP || why == GC_TRIGGER_TORTURE) {
         if (go_state(heap) == CYCLE_NONE)
             go_start(heap, &self->actor, why);
         mutator_safepoint(self);

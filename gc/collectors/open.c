@@ -115,7 +115,8 @@ gh_heap_open(const struct gh_config *config, struct gh_error *err)
     h->config = *config;
     if (h->config.procs == 0)
         h->config.procs = os_procs();
-    h->collector = open_find_collector(config->collector);
+    h->collector = config->debug.gcstoptheworld > 0 ? &collector_stw
+                                                    : open_find_collector(config->collector);
     if (h->config.debug.sbrk) {
         h->collector = &collector_sbrk;
         h->config.gogc = GH_GOGC_OFF;
@@ -137,11 +138,13 @@ gh_heap_open(const struct gh_config *config, struct gh_error *err)
     roots_init(&h->roots);
     pacer_init(&h->pacer, h->config.gogc, h->config.memory_limit, h->config.procs);
     pacer_set_concurrent(&h->pacer, h->collector->concurrent);
+    limiter_init(&h->limiter, os_now_ns(), h->config.procs);
     if (!marker_open(&h->marker, &h->pages, &h->space, h->config.procs)) {
         gh_error_set(err, GH_EXIT_FAILED, "out of memory: no room for %d mark workers",
                      h->config.procs);
         goto fail_marker;
     }
+    h->marker.ignore_bad_pointers = !config->debug.invalidptr;
     h->marker.by_object = config->marker != NULL && strcmp(config->marker, "objects") == 0;
     if (!mark_phase_open(&h->mark_phase, h)) {
         gh_error_set(err, GH_EXIT_FAILED, "out of memory: no room for %d mark threads",

@@ -49,10 +49,10 @@ stw_mark_termination(struct gh_heap *heap, struct gh_cycle *c, bool verify)
     gospace_start_sweep_stw(&heap->space);
     atomic_store_explicit(&heap->pages.gc_running, false, memory_order_relaxed);
     stackmem_release_unused(&heap->pages);
-    if (verify) {
+    if (verify || heap->config.debug.gcstoptheworld > 1)
         gospace_finish_sweep(&heap->space);
+    if (verify)
         verify_heap_stw(heap);
-    }
     pacer_end_stopped(&heap->pacer, c->heap_marked, c->heap_scan, c->stack_scan,
                       c->globals_scan);
     int64_t now = gh_heap_now(heap);
@@ -78,7 +78,7 @@ stw_collect(struct gh_heap *heap, struct mutator *self, enum gc_trigger why)
     /* relaxed: compared with the same number once the world is stopped */
     uint32_t seen = atomic_load_explicit(&heap->totals.num_gc, memory_order_relaxed);
     bool verify = heap->config.verify || why == GC_TRIGGER_VERIFY;
-    struct gh_cycle c = {.forced = why == GC_TRIGGER_FORCED || why == GC_TRIGGER_VERIFY,
+    struct gh_cycle c = {.forced = why >= GC_TRIGGER_FORCED,
                          .procs = heap->config.procs,
                          .stw_procs = heap->config.procs};
     struct actor *actor = self == NULL ? NULL : &self->actor;
@@ -92,7 +92,7 @@ stw_collect(struct gh_heap *heap, struct mutator *self, enum gc_trigger why)
     stw_sweep_termination(heap);
     int64_t t = gh_heap_now(heap);
     c.sweep_term_ns = t - c.start_at;
-    stw_mark(heap, &c, verify);
+    stw_mark(heap, &c, verify || heap->config.debug.gccheckmark);
     c.mark_ns = gh_heap_now(heap) - t;
     stw_mark_termination(heap, &c, verify);
     world_start(&heap->sched, actor);

@@ -87,6 +87,8 @@ assist_slice(struct mutator *m, int64_t work, _Atomic(int64_t) *book)
     mm->slice_end_ns = now;
     /* relaxed: a sum */
     atomic_fetch_add_explicit(book, now - begin, memory_order_relaxed);
+    if (book == &p->heap->pacer.assist_ns)
+        limiter_add_assist_ns(&p->heap->limiter, now - begin);
     return (int64_t)(w->scan_work - at_begin);
 }
 
@@ -183,6 +185,11 @@ assist_pay_slow(struct mutator *m)
 {
     struct gh_heap *heap = m->pub.heap;
     struct mark_phase *p = &heap->mark_phase;
+    heap_update_limiter(heap);
+    if (limiter_is_on(&heap->limiter)) { /* the program has a right to half of the time */
+        mutator_mark(m)->credit_bytes = 0;
+        return;
+    }
     if (assist_slice_is_due(m))
         assist_fractional(m);
     bool settled = assist_settle(m);

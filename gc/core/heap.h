@@ -6,6 +6,7 @@
 
 #include "gc/api/heap.h"
 #include "gc/core/background.h"
+#include "gc/core/limiter.h"
 #include "gc/core/mark_phase.h"
 #include "gc/core/marker.h"
 #include "gc/core/pacer.h"
@@ -16,6 +17,7 @@
 enum gc_trigger {
     GC_TRIGGER_HEAP,
     GC_TRIGGER_TIME,
+    GC_TRIGGER_TORTURE, /* whenever there is an opportunity */
     GC_TRIGGER_FORCED,
     GC_TRIGGER_VERIFY, /* forced, and checked as if the config said so */
 };
@@ -63,8 +65,7 @@ struct cycles {
     _Atomic(int) state;
     /* the cycle's runner */
     struct gh_cycle cycle;
-    bool verify;
-    enum gc_trigger why;
+    bool verify, checkmark;
 };
 
 struct gh_heap {
@@ -82,6 +83,7 @@ struct gh_heap {
     struct sched sched;
     struct roots roots;
     struct pacer pacer;
+    struct limiter limiter;
     struct marker marker;
     struct specials specials;
     struct mark_phase mark_phase;
@@ -103,6 +105,15 @@ size_t heap_flush_mutators_stw(struct gh_heap *heap);
 /* _stw: book a finished cycle, after the pacer has set the next goal; completes `c`, whose
  * phases are known. `now`: heap time. */
 void heap_book_cycle_stw(struct gh_heap *heap, struct gh_cycle *c, int64_t now);
+/* The limit is at work, and what the pages hold has changed: let the pacer know. */
+void heap_refresh_memory(struct gh_heap *heap);
+/* Let the limiter know how time was spent, if it has not been told for a while. Any RUNNING
+ * actor. */
+void heap_update_limiter(struct gh_heap *heap);
+/* _stw: collecting takes all processors, from `now_ns` on (the monotonic clock); marking is
+ * switched on or off. And the end of that. */
+void heap_limiter_stop_stw(struct gh_heap *heap, bool marking, int64_t now_ns);
+void heap_limiter_go_stw(struct gh_heap *heap);
 /* Tell the observers; the world runs. */
 void heap_report_cycle(struct gh_heap *heap, const struct gh_cycle *c);
 

@@ -30,7 +30,7 @@ malloc_collect_if_due(struct mutator *m, size_t bytes)
     if (GH_UNLIKELY(due))
         heap->collector->collect(heap, m, GC_TRIGGER_HEAP);
     else if (GH_TORTURE && bytes == 0 && heap->pacer.gogc >= 0)
-        heap->collector->collect(heap, m, GC_TRIGGER_FORCED);
+        heap->collector->collect(heap, m, GC_TRIGGER_TORTURE);
 }
 
 /* The OS refuses: collect, and sweep all of it, so that dead spans become pages. */
@@ -46,8 +46,13 @@ malloc_last_resort(struct mutator *m)
 GH_INLINE void
 malloc_book(struct mutator *m, const struct refill *took)
 {
-    pacer_update(&m->pub.heap->pacer, (int64_t)took->live_bytes, (int64_t)took->scan_bytes);
+    struct gh_heap *heap = m->pub.heap;
+    pacer_update(&heap->pacer, (int64_t)took->live_bytes, (int64_t)took->scan_bytes);
     assist_charge(m, took->live_bytes);
+    if (GH_UNLIKELY(heap->pacer.memory_limit != GH_MEMORY_LIMIT_OFF)) {
+        heap_refresh_memory(heap);
+        heap_update_limiter(heap);
+    }
 }
 
 /* The run of `span_class` is used up: make sure that there is a slot in it. */

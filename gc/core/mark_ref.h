@@ -30,7 +30,9 @@ enum { GREY_PAGE = 1, REF_CLASS_SHIFT = GH_ADDR_BITS };
 GH_NOINLINE void worker_swap_full(struct mark_worker *w);
 GH_NOINLINE void worker_spill_pages(struct mark_worker *w);
 GH_NOINLINE void mark_in_span(struct mark_worker *w, uintptr_t ref);
-GH_COLD GH_NORETURN void mark_bad_pointer(uintptr_t ref, const struct mspan *s);
+/* A reference to no object: fatal, unless such are to be ignored. */
+GH_COLD void mark_bad_pointer(const struct mark_worker *w, uintptr_t ref,
+                              const struct mspan *s);
 
 GH_INLINE void
 worker_push(struct mark_worker *w, uintptr_t entry)
@@ -94,8 +96,10 @@ GH_INLINE void
 mark_inline(struct mark_worker *w, uintptr_t ref, unsigned span_class)
 {
     uintptr_t page = align_down(ref, GH_PAGE);
-    if (GH_UNLIKELY(ref - page >= INLINE_SCANS_OFF))
-        mark_bad_pointer(ref, pages_span_of(w->pages, ref));
+    if (GH_UNLIKELY(ref - page >= INLINE_SCANS_OFF)) {
+        mark_bad_pointer(w, ref, pages_span_of(w->pages, ref));
+        return;
+    }
     uint32_t i = markbits_inline_index(ref, span_class);
     uint8_t bit = (uint8_t)(1u << i % 8);
     uint8_t old = mark_set8(w, markbits_inline_byte(ref, i), bit);

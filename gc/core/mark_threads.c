@@ -74,6 +74,9 @@ thread_book(struct mark_thread *t, int64_t ns)
     /* relaxed: a sum */
     atomic_fetch_add_explicit(t->role == ACTOR_DEDICATED ? &p->dedicated_ns : &p->idle_ns, ns,
                               memory_order_relaxed);
+    if (t->role == ACTOR_IDLE)
+        limiter_add_idle_ns(&t->phase->heap->limiter, ns);
+    heap_update_limiter(t->phase->heap);
 }
 
 /* RUNNING: mark until there is nothing to do, or the processor is wanted. */

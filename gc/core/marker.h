@@ -61,6 +61,7 @@ struct marker {
     struct mark_worker *workers;
     struct workbuf_pool bufs;
     bool by_object;
+    bool ignore_bad_pointers; /* GODEBUG=invalidptr=0 */
     /* Called after work has been published, by whoever did it. */
     void (*published)(void *ctx);
     void *published_ctx;

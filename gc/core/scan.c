@@ -99,8 +99,10 @@ worker_share(struct mark_worker *w)
 /* --- marking through the span record --- */
 
 void
-mark_bad_pointer(uintptr_t ref, const struct mspan *s)
+mark_bad_pointer(const struct mark_worker *w, uintptr_t ref, const struct mspan *s)
 {
+    if (w->marker->ignore_bad_pointers)
+        return;
     if (s == NULL)
         gh_throw("found bad pointer in the heap: %p points into a heap arena, to no span",
                  (void *)ref);
@@ -129,11 +131,15 @@ mark_in_span(struct mark_worker *w, uintptr_t ref)
 {
     const struct mspan *s = pages_span_of(w->pages, ref);
     /* acquire: pairs with the release in pages_publish */
-    if (s == NULL || atomic_load_explicit(&s->state, memory_order_acquire) != MSPAN_IN_USE)
-        mark_bad_pointer(ref, s);
+    if (s == NULL || atomic_load_explicit(&s->state, memory_order_acquire) != MSPAN_IN_USE) {
+        mark_bad_pointer(w, ref, s);
+        return;
+    }
     uint32_t i = mspan_index_of(s, ref);
-    if (i >= s->nelems)
-        mark_bad_pointer(ref, s);
+    if (i >= s->nelems) {
+        mark_bad_pointer(w, ref, s);
+        return;
+    }
     if (!mark_set64(w, &s->mark_bits[i / 64], i % 64))
         return;
     markbits_note_page(pages_arena_of(w->pages, s->base), s->base);

@@ -21,6 +21,25 @@ procs_finish(struct procs *p)
     lock_finish(&p->lock);
 }
 
+/* Before nfree changes. */
+static void
+procs_book_idle_locked(struct procs *p, int64_t now_ns)
+{
+    int nfree = atomic_load_explicit(&p->nfree, memory_order_relaxed);
+    if (nfree > 0 && p->idle_at_ns != 0 && now_ns > p->idle_at_ns)
+        p->idle_ns += nfree * (now_ns - p->idle_at_ns);
+    p->idle_at_ns = now_ns;
+}
+
+int64_t
+procs_take_idle_ns_locked(struct procs *p, int64_t now_ns)
+{
+    procs_book_idle_locked(p, now_ns);
+    int64_t idle = p->idle_ns;
+    p->idle_ns = 0;
+    return idle;
+}
+
 /* relaxed, both: written under the lock; see procs.h for the readers without */
 static void
 actor_set_state(struct actor *a, enum actor_state state)
@@ -156,10 +175,11 @@ procs_dequeue_locked(struct procs *p)
 static void
 actor_run_locked(struct procs *p, struct actor *a)
 {
+    a->since_ns = os_now_ns();
+    procs_book_idle_locked(p, a->since_ns);
     procs_add(&p->nfree, -1);
     procs_add(&p->running, 1);
     a->yield_wanted = false;
-    a->since_ns = os_now_ns();
     actor_set_state(a, ACTOR_RUNNING);
     actor_set_guard_locked(p, a);
 }
@@ -221,6 +241,7 @@ actor_leave_locked(struct procs *p, struct actor *a, enum actor_state state)
     ASSERT(lock_is_held(&p->lock), "actor_leave: lock not held");
     ASSERT(actor_state(a) == ACTOR_RUNNING, "actor_leave: %s is in state %d", a->name,
            (int)actor_state(a));
+    procs_book_idle_locked(p, os_now_ns());
     procs_add(&p->running, -1);
     procs_add(&p->nfree, 1);
     actor_set_state(a, state);

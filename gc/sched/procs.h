@@ -61,10 +61,11 @@ struct procs {
     struct actor *first, *last; /* the waiting, in order */
     struct cond changed;        /* a stop ended, running became 0, an actor is no longer held */
     int nprocs;
-    _Atomic(int) nfree;    /* atomic: looked at without the lock as a hint */
-    _Atomic(int) running;  /* likewise */
-    _Atomic(int) nwaiting; /* likewise */
-    bool spin;             /* there is another core to wait for */
+    _Atomic(int) nfree;          /* atomic: looked at without the lock as a hint */
+    _Atomic(int) running;        /* likewise */
+    _Atomic(int) nwaiting;       /* likewise */
+    int64_t idle_ns, idle_at_ns; /* processor time nobody had, up to idle_at_ns */
+    bool spin;                   /* there is another core to wait for */
     _Atomic(bool) stop_wanted;
 };
 
@@ -85,6 +86,8 @@ void actor_enter_locked(struct procs *p, struct actor *a);
 bool actor_try_enter_locked(struct procs *p, struct actor *a);
 /* Own thread: give the processor back. */
 void actor_leave_locked(struct procs *p, struct actor *a, enum actor_state state);
+/* The time that processors were nobody's since the last call, in a running world. */
+int64_t procs_take_idle_ns_locked(struct procs *p, int64_t now_ns);
 /* Give free processors to those who wait. */
 void procs_dispatch_locked(struct procs *p);
 /* The guard that says what is wanted of `a` now. */

@@ -82,7 +82,10 @@ struct gospace {
     _Atomic(uint32_t) sweep_cursor; /* unswept sets below it are empty; sweep.c */
     _Atomic(uint32_t) sweepers;     /* how many are between claim and done; bit 31 = drained */
     _Atomic(uint64_t) pages_to_sweep; /* IN_USE pages at the start of the sweep */
-    _Atomic(uint64_t) pages_swept;    /* of them, so far */
+    _Atomic(uint64_t) pages_swept;
+    /* bytes of objects, allocated and not swept; what cached spans have handed out since they
+     * were cached is missing (Go: totalAlloc - totalFree of gcController) */
+    _Atomic(int64_t) object_bytes; /* of them, so far */
 
     /* world-stopped only for writing: the arenas there were when the sweep started */
     struct arena **reclaim_arenas;

@@ -93,6 +93,13 @@ gospace_sweepgen(const struct gospace *g)
     return atomic_load_explicit(&g->sweepgen, memory_order_relaxed);
 }
 
+GH_INLINE void
+object_bytes_add(struct gospace *g, int64_t bytes)
+{
+    /* relaxed: a sum */
+    atomic_fetch_add_explicit(&g->object_bytes, bytes, memory_order_relaxed);
+}
+
 /* Add to a counter that only the caller writes: a load and a store, no locked instruction. */
 GH_INLINE void
 count_own(_Atomic(uint64_t) *counter, uint64_t n)

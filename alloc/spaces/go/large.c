@@ -34,6 +34,7 @@ gospace_alloc_large(struct gospace *g, struct mcache *c, size_t bytes,
     mcentral_put_swept(g, s);
     count_own(&c->counts.large_allocs, 1);
     count_own(&c->counts.large_alloc_bytes, s->elemsize);
+    object_bytes_add(g, (int64_t)s->elemsize);
     out->live_bytes = s->elemsize;
     out->scan_bytes = s->span_class & 1 ? 0 : s->elemsize;
     return (void *)s->base;

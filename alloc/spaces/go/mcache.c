@@ -76,8 +76,10 @@ gospace_refill(struct gospace *g, struct mcache *c, unsigned span_class, uint64_
     *out = (struct refill){0};
     if (s != NULL) {
         run_end(c, s, r);
+        size_t handed_out = (s->alloc_count - c->counted[span_class]) * s->elemsize;
+        object_bytes_add(g, (int64_t)handed_out);
         if ((span_class & 1) == 0)
-            out->scan_bytes = (s->alloc_count - c->counted[span_class]) * s->elemsize;
+            out->scan_bytes = handed_out;
         c->alloc[span_class] = NULL;
         mcentral_uncache_span(g, c, s);
     }
@@ -110,6 +112,7 @@ gospace_flush(struct gospace *g, struct mcache *c)
         if (c->black)
             run_whiten(s, &c->runs[sc]);
         run_end(c, s, &c->runs[sc]);
+        object_bytes_add(g, (int64_t)((s->alloc_count - c->counted[sc]) * s->elemsize));
         c->runs[sc] = (struct gh_run){0};
         c->alloc[sc] = NULL;
         unused_bytes += unused_of(s);

@@ -144,6 +144,8 @@ count_swept(struct gospace *g, struct mcache *c, const struct mspan *s, uint32_t
         tally(own, &to->small_frees[class_], &to->small_frees[class_], freed);
     }
     tally(own, &to->swept_spans, &to->swept_spans, 1);
+    if (freed > 0)
+        object_bytes_add(g, -(int64_t)(freed * s->elemsize));
     /* relaxed: statistics */
     atomic_fetch_add_explicit(&g->pages_swept, s->npages, memory_order_relaxed);
 }
