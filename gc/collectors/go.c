@@ -151,7 +151,6 @@ go_pace_stw(struct gh_heap *heap)
 {
     struct gh_cycle *c = &heap->cycles.cycle;
     struct pacer *p = &heap->pacer;
-    atomic_store_explicit(&p->last_stack_scan, c->stack_scan, memory_order_relaxed);
     pacer_end_cycle(p, os_now_ns(), heap->config.procs, c->forced, &c->pacing);
     pacer_reset_live(p, c->heap_marked);
     heap_refresh_memory(heap);

@@ -270,6 +270,7 @@ gh_set_gogc(struct gh_mutator *m, int percent)
     struct gh_heap *h = m->heap;
     world_stop(&h->sched, &mutator_of(m)->actor);
     int old = pacer_set_gogc(&h->pacer, percent);
+    pacer_commit(&h->pacer, gospace_sweep_done(&h->space));
     h->config.gogc = h->pacer.gogc;
     gospace_pace_sweep(&h->space, pacer_live(&h->pacer), pacer_trigger(&h->pacer));
     world_start(&h->sched, &mutator_of(m)->actor);
@@ -288,6 +289,7 @@ gh_set_memory_limit(struct gh_mutator *m, uint64_t bytes)
     struct gh_heap *h = m->heap;
     world_stop(&h->sched, &mutator_of(m)->actor);
     uint64_t old = pacer_set_memory_limit(&h->pacer, bytes);
+    pacer_commit(&h->pacer, gospace_sweep_done(&h->space));
     h->config.memory_limit = h->pacer.memory_limit;
     pages_set_memory_limit(&h->pages, h->config.memory_limit);
     gospace_pace_sweep(&h->space, pacer_live(&h->pacer), pacer_trigger(&h->pacer));
