@@ -86,6 +86,12 @@ phase_is_quiet(const struct mark_phase *p)
            atomic_load(&p->stacks_left) == 0;
 }
 
+bool
+mark_phase_wants_end(const struct mark_phase *p)
+{
+    return phase_is_quiet(p) && atomic_load(&p->finishing) == 0;
+}
+
 void
 mark_phase_wake(struct mark_phase *p)
 {

@@ -116,6 +116,8 @@ mark_phase_is_on(const struct mark_phase *p)
     return atomic_load_explicit(&p->on, memory_order_relaxed);
 }
 
+/* Whether it is quiet and nobody is at it: somebody should finish it. A hint. */
+bool mark_phase_wants_end(const struct mark_phase *p);
 /* Finish the phase if it is quiet. `self` RUNNING, at a safepoint. May stop the world. */
 void mark_phase_finish_if_quiet(struct mark_phase *p, struct actor *self);
 /* Whether there is anything to drain: a hint. */

@@ -103,7 +103,7 @@ static bool
 thread_is_needed_locked(struct mark_thread *t)
 {
     struct mark_phase *p = t->phase;
-    if (!mark_phase_is_on(p) || !mark_phase_any_work(p))
+    if (!mark_phase_is_on(p) || !(mark_phase_any_work(p) || mark_phase_wants_end(p)))
         return false;
     t->role = ACTOR_IDLE;
     if (p->dedicated_wanted > 0) {
@@ -161,12 +161,14 @@ thread_turn_locked(struct mark_thread *t)
         p->dedicated_wanted++;
 }
 
-/* Work, and nobody does it: ask those who have the processors. */
+/* Work, or the end of it, and nobody sees to it: ask those who have the processors. (It may be
+ * a thread that is no actor that has brought about the end, by removing roots.) */
 static void
 thread_tick_locked(struct mark_phase *p)
 {
     struct procs *procs = &p->heap->sched.procs;
-    if (!mark_phase_any_work(p) || procs_any_free(procs) || atomic_load(&p->busy) > 0)
+    if (!(mark_phase_any_work(p) || mark_phase_wants_end(p)) || procs_any_free(procs) ||
+        atomic_load(&p->busy) > 0)
         return;
     lock_release(&p->lock);
     lock_acquire(&procs->lock);
