@@ -50,40 +50,46 @@ churn_make(struct gh_mutator *m, const struct churn_state *s, uint64_t key, uint
     return n;
 }
 
-/* Operations number i .. end-1 of a thread, which owns n slots from `first` on. */
-static uint64_t
-churn_operate(struct gh_mutator *m, const struct churn_state *s, int t, uint64_t i,
-              uint64_t end, uint64_t seed)
+/* A thread's stretch of the table and its random numbers. */
+struct churn_share {
+    uint64_t first, n, seed;
+    int64_t before; /* when its last operation ended */
+    struct latency *latency;
+};
+
+/* Operations number i .. end-1 of a thread. */
+static void
+churn_operate(struct gh_mutator *m, const struct churn_state *s, struct churn_share *own,
+              uint64_t i, uint64_t end)
 {
-    uint64_t first = (uint64_t)t * s->slots / (uint64_t)s->threads;
-    uint64_t n = ((uint64_t)t + 1) * s->slots / (uint64_t)s->threads - first;
-    struct latency *latency = &s->latencies[t];
-    int64_t before = os_now_ns();
     for (; i < end; i++) {
-        struct churn_op op = churn_draw(&seed, n);
+        struct churn_op op = churn_draw(&own->seed, own->n);
         struct churn_node *node = churn_make(m, s, i, op.size);
-        struct churn_node **table = s->table + first;
+        struct churn_node **table = s->table + own->first;
         if (op.links)
             gh_store(m, &node->next, table[op.from]);
         gh_store(m, &table[op.slot], node);
         if (op.cuts)
             gh_store(m, &table[op.cut]->next, NULL);
         int64_t now = os_now_ns();
-        latency_add(latency, (uint64_t)(now - before));
-        before = now;
+        latency_add(own->latency, (uint64_t)(now - own->before));
+        own->before = now;
     }
-    return seed;
 }
 
 static void
 churn_thread(struct gh_job *job, struct gh_mutator *m, int t, void *arg)
 {
     const struct churn_state *s = arg;
+    uint64_t threads = (uint64_t)s->threads, at = (uint64_t)t, ops = s->ops / threads;
+    struct churn_share own = {
+        .first = at * s->slots / threads, .seed = CHURN_SEED + at, .latency = &s->latencies[t]};
+    own.n = (at + 1) * s->slots / threads - own.first;
     GH_FRAME(m, 1);
-    uint64_t ops = s->ops / (uint64_t)s->threads, seed = CHURN_SEED + (uint64_t)t;
+    own.before = os_now_ns();
     for (uint64_t i = 0; i < ops && !gh_interrupted(job);) {
         uint64_t end = ops - i < CHURN_CHUNK ? ops : i + CHURN_CHUNK;
-        seed = churn_operate(m, s, t, i, end, seed);
+        churn_operate(m, s, &own, i, end);
         i = end;
         if (t == 0)
             gh_progress(job, i, ops);
@@ -158,18 +164,23 @@ churn_matches(const struct churn_node *n, const struct churn_record *r)
     return right;
 }
 
+/* What a walk over everything adds up to. */
+struct churn_found {
+    uint64_t sum, nodes;
+};
+
 /* Walk the table and its chains beside the model's; safepoint between slots. */
 static bool
 churn_compare(struct gh_mutator *m, const struct churn_state *s, const struct churn_model *o,
-              uint64_t *sum, uint64_t *nodes, struct gh_error *err)
+              struct churn_found *found, struct gh_error *err)
 {
     for (uint64_t i = 0; i < s->slots; i++) {
         uint32_t at = o->table[i];
         const struct churn_node *n = s->table[i];
-        *sum += n->key * (i + 1) + n->size + n->payload[0];
+        found->sum += n->key * (i + 1) + n->size + n->payload[0];
         for (; n != NULL && at != 0 && churn_matches(n, &o->records[at]); n = n->next) {
             at = o->records[at].next;
-            ++*nodes;
+            found->nodes++;
         }
         if (n != NULL || at != 0)
             return gh_error_set(err, GH_EXIT_FAILED,
@@ -185,7 +196,8 @@ static bool
 churn_verify(struct gh_job *job, struct gh_mutator *m, struct gh_error *err)
 {
     struct churn_state *s = gh_job_state(job);
-    uint64_t threads = (uint64_t)s->threads, sum = 0, nodes = 0;
+    uint64_t threads = (uint64_t)s->threads;
+    struct churn_found found = {0, 0};
     struct churn_model o;
     churn_model_init(&o, s->slots);
     if (o.table == NULL)
@@ -196,14 +208,14 @@ churn_verify(struct gh_job *job, struct gh_mutator *m, struct gh_error *err)
                         s->ops / threads);
         gh_poll(m);
     }
-    bool ok = churn_compare(m, s, &o, &sum, &nodes, err);
+    bool ok = churn_compare(m, s, &o, &found, err);
     churn_model_finish(&o);
-    gh_checksum(job, sum % CHURN_MODULUS);
+    gh_checksum(job, found.sum % CHURN_MODULUS);
     if (!ok)
         return false;
     for (uint64_t t = 1; t < threads; t++)
         latency_merge(&s->latencies[0], &s->latencies[t]);
-    gh_emit(job, "chain_nodes", (double)nodes, "count");
+    gh_emit(job, "chain_nodes", (double)found.nodes, "count");
     gh_emit(job, "fill", (double)s->fill_ns / 1e9, "s");
     gh_emit(job, "ops_per_s", (double)s->ops / gh_timer_wall(job), "ops/s");
     latency_emit(job, &s->latencies[0]);

@@ -5,8 +5,10 @@
  * Each thread owns nodes. Half of a node's fields are links to nodes of the same thread; the
  * others hold pearls: short chains that nothing else refers to, so that one which is moved from
  * field to field behind a marker's back is lost unless the barrier speaks of it. References
- * travel straight, by way of a frame slot across a safepoint, and in bulk. A field of its own,
- * the loot, holds a link read from a node of another thread, while that thread stores.
+ * travel straight, by way of a frame slot across a safepoint, and in bulk. Some pearls are held
+ * by nothing but the thread's stack, from a few operations to longer than a cycle takes: the
+ * marker has seen that stack already, or not yet. A field of its own, the loot, holds a link
+ * read from a node of another thread, while that thread stores.
  *
  * Every store is also done in a model, numbers outside the heap; at the end all fields and all
  * they hold are compared with it. Only the loot depends on timing: it must be a node. */
@@ -18,7 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MUTATE_SEED = 2000, MUTATE_BUILD_SEED = 3000, MUTATE_CHUNK = 1 << 12, MUTATE_POLL = 16 };
+enum { MUTATE_SEED = 2000, MUTATE_BUILD_SEED = 3000, MUTATE_CHUNK = 1 << 12, MUTATE_POLL = 64 };
+/* Slots of a thread's frame: the pearl on its way or being made, then those held in hands. */
+enum { MUTATE_CARRIED, MUTATE_MADE, MUTATE_HANDS, MUTATE_HAND_COUNT = 22 };
 enum { MUTATE_ID_SHIFT = 40, MUTATE_PEARLS_MAX = 3 };
 
 /* 1 to 3 of these in a chain, all with the number of the chain. */
@@ -39,8 +43,10 @@ struct mutate_thread {
     uint64_t first, count;                      /* its nodes' numbers */
     /* owner: what each field should hold: number of a node + 1, or of a pearl; 0 for NULL */
     uint64_t *model;
+    uint64_t held[MUTATE_HAND_COUNT]; /* ... and each hand */
     uint64_t seed, pearls, stores;
-    uint64_t wrong; /* links read from others that led nowhere */
+    uint64_t wrong;   /* links read from others that led nowhere */
+    uint64_t dropped; /* hands that did not hold their pearl in the end */
 };
 
 struct mutate_state {
@@ -54,6 +60,7 @@ struct mutate_state {
 struct mutate_spot {
     uint64_t a, b; /* indices of nodes */
     uint64_t f, g; /* indices of fields */
+    unsigned hand;
 };
 
 static uint64_t *
@@ -68,21 +75,22 @@ mutate_chain(uint64_t id)
     return 1 + id % MUTATE_PEARLS_MAX;
 }
 
-/* A fresh pearl for field `f` of node `a`. Uses slot 1 of the innermost frame. Safepoint. */
+/* A fresh pearl for field `f` of node `a`. Uses slot MUTATE_MADE of the innermost frame.
+ * Safepoint. */
 static void
 mutate_refill(struct gh_mutator *m, const struct mutate_state *s, struct mutate_thread *self,
               uint64_t a, uint64_t f)
 {
     uint64_t id = ++self->pearls;
-    GH_SLOT(m, struct mutate_pearl, 1) = NULL;
+    GH_SLOT(m, struct mutate_pearl, MUTATE_MADE) = NULL;
     for (uint64_t i = 0; i < mutate_chain(id); i++) {
         struct mutate_pearl *p = gh_new(m, s->pearl);
         p->id = id;
-        gh_store(m, &p->next, GH_SLOT(m, struct mutate_pearl, 1));
-        GH_SLOT(m, struct mutate_pearl, 1) = p;
+        gh_store(m, &p->next, GH_SLOT(m, struct mutate_pearl, MUTATE_MADE));
+        GH_SLOT(m, struct mutate_pearl, MUTATE_MADE) = p;
     }
-    gh_store(m, &self->nodes[a]->fields[f], GH_SLOT(m, struct mutate_pearl, 1));
-    GH_SLOT(m, struct mutate_pearl, 1) = NULL;
+    gh_store(m, &self->nodes[a]->fields[f], GH_SLOT(m, struct mutate_pearl, MUTATE_MADE));
+    GH_SLOT(m, struct mutate_pearl, MUTATE_MADE) = NULL;
     mutate_model(s, self, a)[f] = id;
     self->stores += mutate_chain(id) + 1;
 }
@@ -121,18 +129,32 @@ mutate_carry(struct gh_mutator *m, const struct mutate_state *s, struct mutate_t
              const struct mutate_spot *at)
 {
     void **x = &self->nodes[at->a]->fields[at->f];
-    GH_SLOT(m, void, 0) = *x;
+    GH_SLOT(m, void, MUTATE_CARRIED) = *x;
     gh_store(m, x, NULL);
     gh_poll(m);
     void **y = &self->nodes[at->b]->fields[at->g];
     void *other = *y;
-    gh_store(m, y, GH_SLOT(m, void, 0));
+    gh_store(m, y, GH_SLOT(m, void, MUTATE_CARRIED));
     x = &self->nodes[at->a]->fields[at->f];
-    GH_SLOT(m, void, 0) = NULL;
+    GH_SLOT(m, void, MUTATE_CARRIED) = NULL;
     if (x != y)
         gh_store(m, x, other);
     mutate_swap_model(s, self, at);
     self->stores += 2 + (x != y);
+}
+
+/* A field and a hand exchange their pearls. */
+static void
+mutate_hold(struct gh_mutator *m, const struct mutate_state *s, struct mutate_thread *self,
+            const struct mutate_spot *at)
+{
+    void **x = &self->nodes[at->a]->fields[at->f], *taken = *x;
+    gh_store(m, x, GH_SLOT(m, void, MUTATE_HANDS + at->hand));
+    GH_SLOT(m, void, MUTATE_HANDS + at->hand) = taken;
+    uint64_t *model = &mutate_model(s, self, at->a)[at->f], was = *model;
+    *model = self->held[at->hand];
+    self->held[at->hand] = was;
+    self->stores++;
 }
 
 static void
@@ -186,13 +208,20 @@ mutate_clear(struct gh_mutator *m, const struct mutate_state *s, struct mutate_t
 
 /* Drawn with 5 bits. What is cleared is filled again by the links, copies and fresh pearls. */
 static mutate_op *const mutate_ops[32] = {
-    mutate_swap, mutate_swap,  mutate_swap,  mutate_swap, mutate_swap, mutate_swap,
-    mutate_swap, mutate_swap,  mutate_swap,  mutate_swap, mutate_swap, mutate_swap,
-    mutate_swap, mutate_swap,  mutate_link,  mutate_link, mutate_link, mutate_link,
-    mutate_link, mutate_link,  mutate_link,  mutate_link, mutate_link, mutate_link,
-    mutate_rob,  mutate_rob,   mutate_carry, mutate_copy, mutate_copy, mutate_carry,
-    mutate_link, mutate_clear,
+    mutate_swap, mutate_swap, mutate_swap,  mutate_swap,  mutate_swap, mutate_swap, mutate_swap,
+    mutate_swap, mutate_swap, mutate_swap,  mutate_swap,  mutate_swap, mutate_hold, mutate_hold,
+    mutate_hold, mutate_hold, mutate_link,  mutate_link,  mutate_link, mutate_link, mutate_link,
+    mutate_link, mutate_link, mutate_link,  mutate_link,  mutate_link, mutate_rob,  mutate_rob,
+    mutate_copy, mutate_copy, mutate_carry, mutate_clear,
 };
+
+/* Each hand is used half as often as the one before, so that pearls are held for very different
+ * times. */
+static unsigned
+mutate_hand(uint64_t bits)
+{
+    return bits_ctz(bits | UINT64_C(1) << (MUTATE_HAND_COUNT - 1));
+}
 
 /* Operations number i .. end-1 of a thread. */
 static void
@@ -207,6 +236,7 @@ mutate_operate(struct gh_mutator *m, const struct mutate_state *s, struct mutate
             .b = gh_random_below(y >> 32, self->count),
             .f = s->links + (x >> 16 & 0xffff) % pearl_fields,
             .g = s->links + (y & 0xffff) % pearl_fields,
+            .hand = mutate_hand((x >> 5 & 0x7ff) << 16 | (y >> 16 & 0xffff)),
         };
         mutate_ops[x & 31](m, s, self, &at);
         if (i % s->trickle == 0)
@@ -216,13 +246,28 @@ mutate_operate(struct gh_mutator *m, const struct mutate_state *s, struct mutate
     }
 }
 
+/* Whether a field holds what the model says, and that is whole. */
+static bool
+mutate_holds(const struct mutate_state *s, const void *held, uint64_t f, uint64_t want)
+{
+    if (want == 0 || held == NULL)
+        return want == 0 && held == NULL;
+    if (f < s->links)
+        return ((const struct mutate_node *)held)->id == want - 1;
+    const struct mutate_pearl *p = held;
+    for (uint64_t i = 0; i < mutate_chain(want); i++, p = p->next)
+        if (p == NULL || p->id != want)
+            return false;
+    return p == NULL;
+}
+
 static void
 mutate_thread(struct gh_job *job, struct gh_mutator *m, int t, void *arg)
 {
     const struct mutate_state *s = arg;
     struct mutate_thread *self = &s->threads[t];
     uint64_t ops = s->ops / (uint64_t)s->n;
-    GH_FRAME(m, 2); /* a pearl on its way; a pearl being made */
+    GH_FRAME(m, MUTATE_HANDS + MUTATE_HAND_COUNT);
     for (uint64_t i = 0; i < ops && !gh_interrupted(job);) {
         uint64_t end = ops - i < MUTATE_CHUNK ? ops : i + MUTATE_CHUNK;
         mutate_operate(m, s, self, i, end);
@@ -230,6 +275,9 @@ mutate_thread(struct gh_job *job, struct gh_mutator *m, int t, void *arg)
         if (t == 0)
             gh_progress(job, i, ops);
     }
+    for (unsigned k = 0; k < MUTATE_HAND_COUNT; k++)
+        self->dropped +=
+            !mutate_holds(s, GH_SLOT(m, void, MUTATE_HANDS + k), s->links, self->held[k]);
 }
 
 /* --- phases --- */
@@ -238,7 +286,7 @@ mutate_thread(struct gh_job *job, struct gh_mutator *m, int t, void *arg)
 static void
 mutate_build(struct gh_mutator *m, const struct mutate_state *s, struct mutate_thread *self)
 {
-    GH_FRAME(m, 2);
+    GH_FRAME(m, MUTATE_HANDS);
     void *table = gh_new_array(m, s->ref, self->count);
     gh_store(m, &self->nodes, table);
     for (uint64_t i = 0; i < self->count; i++) {
@@ -324,21 +372,6 @@ mutate_run(struct gh_job *job, struct gh_mutator *m, struct gh_error *err)
     return ok;
 }
 
-/* Whether a field holds what the model says, and that is whole. */
-static bool
-mutate_holds(const struct mutate_state *s, const void *held, uint64_t f, uint64_t want)
-{
-    if (want == 0 || held == NULL)
-        return want == 0 && held == NULL;
-    if (f < s->links)
-        return ((const struct mutate_node *)held)->id == want - 1;
-    const struct mutate_pearl *p = held;
-    for (uint64_t i = 0; i < mutate_chain(want); i++, p = p->next)
-        if (p == NULL || p->id != want)
-            return false;
-    return p == NULL;
-}
-
 static bool
 mutate_verify_node(const struct mutate_state *s, struct mutate_thread *self, uint64_t i,
                    uint64_t *sum, struct gh_error *err)
@@ -369,11 +402,13 @@ mutate_verify(struct gh_job *job, struct gh_mutator *m, struct gh_error *err)
     for (int t = 0; t < s->n; t++) {
         struct mutate_thread *self = &s->threads[t];
         stores += self->stores;
-        if (self->wrong != 0)
-            return gh_error_set(err, GH_EXIT_FAILED,
-                                "mutate: thread %d read %" PRIu64
-                                " links of another thread that led to no node",
-                                t, self->wrong);
+        if (self->wrong != 0 || self->dropped != 0)
+            return gh_error_set(
+                err, GH_EXIT_FAILED,
+                "mutate: thread %d read %" PRIu64
+                " links of another thread that led to no node, and lost %" PRIu64
+                " pearls that its stack held",
+                t, self->wrong, self->dropped);
         for (uint64_t i = 0; i < self->count; i++) {
             if (!mutate_verify_node(s, self, i, &sum, err))
                 return false;
@@ -435,8 +470,9 @@ const struct gh_workload workload_mutate = {
     .about =
         "Each thread has its share of the nodes. A node's fields hold links to other nodes, "
         "and "
-        "pearls: small chains that only this field refers to. Operations exchange pearls "
-        "(straight, or by way of the stack), set links, copy and clear fields in bulk, and "
+        "pearls: small chains that only this field refers to. Operations exchange pearls with "
+        "other fields or with the stack, which keeps some for long, set links, copy and clear "
+        "fields in bulk, and "
         "read "
         "links of another thread's nodes; every `trickle` operations a fresh pearl is made, so "
         "that the collector runs. A model outside the heap repeats every store, and all fields "
