@@ -24,6 +24,8 @@ static const struct gh_workload *const builtins[] = {
     &workload_frag,
     &workload_spike,
     &workload_leak,
+    &workload_finalizers,
+    &workload_weak,
     &workload_null,
     NULL,
 };

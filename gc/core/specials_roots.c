@@ -42,7 +42,8 @@ refs_bitmap(const struct object_ref *o, void (*fn)(void *ctx, uintptr_t ref), vo
     const uint64_t *map = (const uint64_t *)(s->base + GH_PAGE - marks - SPAN_BITMAP_BYTES);
     for (uintptr_t a = o->base; a < o->base + s->elemsize; a += GH_WORD) {
         size_t w = (a - s->base) / GH_WORD;
-        if (map[w / 64] >> w % 64 & 1)
+        /* relaxed: the owner may be preparing a run beside the object */
+        if (__atomic_load_n(&map[w / 64], __ATOMIC_RELAXED) >> w % 64 & 1)
             refs_word(a, fn, ctx);
     }
 }

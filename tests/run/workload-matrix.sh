@@ -92,6 +92,8 @@ done
 threaded mutate --nodes $BIG --ops $N --trickle 3
 threaded leak --target ${KIB}k --step $((KIB / 7))k --garbage $((KIB / 5))k
 threaded spike --base $((KIB / 8))k --rounds 3 --settle 0
+threaded finalizers --n $BIG --chain 3 --resurrect 5
+threaded weak --n $N --keys $BIG --window 20 --garbage 40
 single gcbench $GB
 for shape in tree list shuf; do
     single mark --shape $shape --log2 $LOG

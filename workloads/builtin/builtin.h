@@ -6,6 +6,7 @@
 
 extern const struct gh_workload workload_binary_trees;
 extern const struct gh_workload workload_churn;
+extern const struct gh_workload workload_finalizers;
 extern const struct gh_workload workload_frag;
 extern const struct gh_workload workload_gcbench;
 extern const struct gh_workload workload_handoff;
@@ -18,6 +19,7 @@ extern const struct gh_workload workload_mutate;
 extern const struct gh_workload workload_null;
 extern const struct gh_workload workload_spike;
 extern const struct gh_workload workload_sweep;
+extern const struct gh_workload workload_weak;
 extern const struct gh_workload workload_win1k;
 extern const struct gh_workload workload_win64;
 
