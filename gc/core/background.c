@@ -6,7 +6,7 @@
 static const int64_t SECOND_NS = INT64_C(1000) * 1000 * 1000;
 
 enum {
-    SWEEP_BATCH = 10, /* spans between looks at what else is up (Go: sweepBatchSize) */
+    SWEEP_PAGES = 32, /* between looks at what else is up (Go: sweepBatchSize, 10 spans) */
     IDLE_REST = 20,   /* times the duration of a collection of an idle heap */
 };
 
@@ -40,8 +40,7 @@ background_sweep(struct gh_heap *heap)
     int64_t begin = os_thread_cpu_ns();
     bool more = true;
     while (more && !background_closing(b))
-        for (int i = 0; i < SWEEP_BATCH && more; i++)
-            more = gospace_sweep_one(&heap->space) != SIZE_MAX;
+        more = gospace_sweep(&heap->space, SWEEP_PAGES) != SIZE_MAX;
     /* relaxed: statistics */
     atomic_fetch_add_explicit(&b->sweep_cpu_ns, (uint64_t)(os_thread_cpu_ns() - begin),
                               memory_order_relaxed);
