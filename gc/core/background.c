@@ -100,7 +100,11 @@ idle_check(struct gh_heap *heap)
     }
     /* relaxed: a look from outside */
     uint32_t cycle = atomic_load_explicit(&heap->totals.num_gc, memory_order_relaxed);
-    if (cycle != b->idle.own_cycle && now >= b->idle.rest_until) {
+    if (cycle != b->idle.own_cycle) {
+        if (now < b->idle.rest_until) {
+            b->idle.due = b->idle.rest_until;
+            return;
+        }
         background_collect(heap);
         b->idle.rest_until = os_now_ns() + IDLE_REST * (os_now_ns() - now);
         idle_arm(heap); /* again when it is swept, if there was a cycle */

@@ -13,8 +13,8 @@
  *     when it runs out, it is armed again.
  *   - If it has not, nobody allocates: collect once more, so that what was dropped since is
  *     found; but not with GOGC=off, not if the last cycle was started by this thread for the
- *     same reason or for want of another, and not within IDLE_REST times the duration of the
- *     last such collection, which bounds the time spent on them to a few percent.
+ *     same reason or for want of another, and not before IDLE_REST times the duration of the
+ *     last such collection has passed, which bounds the time spent on them to a few percent.
  *   - A period later, if still nobody allocates, the scavenger goes down to what is in use and
  * a tenth (pages_set_idle_goal). The timer rests until the next cycle, whose goal takes over.
  */
