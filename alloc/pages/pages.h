@@ -174,6 +174,9 @@ void pages_publish(struct pages *p, struct mspan *s);
 /* Give a span back; the caller owns it and nobody can find an object in it. Any use, published
  * or not. Clears its page_in_use bit and inline class; page_specials must be clear. */
 void pages_free(struct pages *p, struct mspan *s, enum span_use use);
+/* The same for `n` > 0 spans of objects, under one acquisition of the lock; cheapest when those
+ * that adjoin follow each other. */
+void pages_free_objects(struct pages *p, struct mspan *const *spans, size_t n);
 
 void pages_local_init(struct pages_local *l);
 /* Give back everything a mutator holds: he does so on detach, the collector in a stopped world.

@@ -388,8 +388,8 @@ spans_forget(struct pages *p, struct mspan *s, enum span_use use)
     arenas_set_spans(p, s->base, s->npages, NULL);
 }
 
-void
-pages_free(struct pages *p, struct mspan *s, enum span_use use)
+static void
+spans_retire(struct pages *p, struct mspan *s, enum span_use use)
 {
     /* relaxed: the caller owns the span */
     unsigned state = atomic_load_explicit(&s->state, memory_order_relaxed);
@@ -399,8 +399,37 @@ pages_free(struct pages *p, struct mspan *s, enum span_use use)
     CHECK(s->specials == NULL, "pages_free: span %#zx still has special records", s->base);
     spans_forget(p, s, use);
     spans_add_used(p, use, -(uint64_t)s->npages * GH_PAGE);
+}
+
+/* Pages of retired spans, and their records, become free. */
+static void
+spans_free_locked(struct pages *p, struct mspan *const *spans, size_t n)
+{
+    for (size_t i = 0; i < n;) {
+        uintptr_t base = spans[i]->base, end = base;
+        for (; i < n && spans[i]->base == end; i++) {
+            end += spans[i]->npages * (size_t)GH_PAGE;
+            spans_put_record_locked(p, spans[i]);
+        }
+        pagealloc_free(&p->alloc, base, (end - base) / GH_PAGE);
+    }
+}
+
+void
+pages_free(struct pages *p, struct mspan *s, enum span_use use)
+{
+    spans_retire(p, s, use);
     lock_acquire(&p->lock);
-    pagealloc_free(&p->alloc, s->base, s->npages);
-    spans_put_record_locked(p, s);
+    spans_free_locked(p, &s, 1);
+    lock_release(&p->lock);
+}
+
+void
+pages_free_objects(struct pages *p, struct mspan *const *spans, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        spans_retire(p, spans[i], SPAN_OBJECTS);
+    lock_acquire(&p->lock);
+    spans_free_locked(p, spans, n);
     lock_release(&p->lock);
 }

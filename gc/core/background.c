@@ -6,8 +6,10 @@
 static const int64_t SECOND_NS = INT64_C(1000) * 1000 * 1000;
 
 enum {
-    SWEEP_BATCH = 10, /* spans between looks at what else is up (Go: sweepBatchSize) */
+    SWEEP_PAGES = 32, /* between looks at what else is up (Go: sweepBatchSize, 10 spans) */
     IDLE_REST = 20,   /* times the duration of a collection of an idle heap */
+    IDLE_SLEEP = 9,   /* times the duration of releasing memory in it: a tenth of a CPU */
+    IDLE_QUANTUM = 1 << 20, /* bytes it releases at once */
 };
 
 void
@@ -40,8 +42,7 @@ background_sweep(struct gh_heap *heap)
     int64_t begin = os_thread_cpu_ns();
     bool more = true;
     while (more && !background_closing(b))
-        for (int i = 0; i < SWEEP_BATCH && more; i++)
-            more = gospace_sweep_one(&heap->space) != SIZE_MAX;
+        more = gospace_sweep(&heap->space, SWEEP_PAGES) != SIZE_MAX;
     /* relaxed: statistics */
     atomic_fetch_add_explicit(&b->sweep_cpu_ns, (uint64_t)(os_thread_cpu_ns() - begin),
                               memory_order_relaxed);
@@ -58,12 +59,13 @@ background_time_of_force(struct gh_heap *heap, int64_t attempted_at)
     return (since > attempted_at ? since : attempted_at) + heap->background.force_period_ns;
 }
 
+/* Wake the scavenger. */
 static void
-background_wake_scavenger(struct background *b, bool swept)
+background_swept(struct background *b)
 {
     lock_acquire(&b->lock);
     b->scavenge_round++;
-    b->sweeps_done += swept;
+    b->sweeps_done++;
     cond_broadcast(&b->wake);
     lock_release(&b->lock);
 }
@@ -89,6 +91,22 @@ background_collect(struct gh_heap *heap)
         atomic_load_explicit(&heap->totals.num_gc, memory_order_relaxed);
 }
 
+/* Nothing is unswept and nobody allocates: let the scavenger go as low as it can. */
+static void
+idle_release(struct gh_heap *heap)
+{
+    struct background *b = &heap->background;
+    b->idle.due = INT64_MAX;
+    b->idle.collected = false;
+    if (!pages_set_idle_goal(&heap->pages))
+        return;
+    lock_acquire(&b->lock);
+    b->idle_scavenging = true;
+    b->scavenge_round++;
+    cond_broadcast(&b->wake);
+    lock_release(&b->lock);
+}
+
 /* The timer has run out. */
 static void
 idle_check(struct gh_heap *heap)
@@ -101,15 +119,18 @@ idle_check(struct gh_heap *heap)
     }
     /* relaxed: a look from outside */
     uint32_t cycle = atomic_load_explicit(&heap->totals.num_gc, memory_order_relaxed);
-    if (cycle != b->idle.own_cycle && now >= b->idle.rest_until) {
+    if (cycle != b->idle.own_cycle) {
+        if (now < b->idle.rest_until) {
+            b->idle.due = b->idle.rest_until;
+            return;
+        }
         background_collect(heap);
+        b->idle.due = INT64_MAX;
         b->idle.rest_until = os_now_ns() + IDLE_REST * (os_now_ns() - now);
-        idle_arm(heap); /* again when it is swept, if there was a cycle */
-        return;
+        b->idle.collected = b->idle.own_cycle != cycle;
     }
-    b->idle.due = INT64_MAX;
-    if (pages_set_idle_goal(&heap->pages))
-        background_wake_scavenger(b, false);
+    if (!b->idle.collected) /* else when that is swept */
+        idle_release(heap);
 }
 
 /* --- the sweeper --- */
@@ -132,8 +153,11 @@ background_sweeper(void *arg)
         lock_release(&b->lock);
         if (sweep) {
             background_sweep(heap);
-            idle_arm(heap);
-            background_wake_scavenger(b, true);
+            background_swept(b);
+            if (b->idle.collected)
+                idle_release(heap);
+            else
+                idle_arm(heap);
         } else if (os_now_ns() >= background_time_of_force(heap, attempted_at)) {
             attempted_at = os_now_ns();
             background_collect(heap);
@@ -187,22 +211,26 @@ background_report_cycle(struct gh_heap *heap)
     background_report(heap, &s, &st);
 }
 
-/* Release a little, and sleep as the pacer says. Returns what was released. */
+/* Release a little, and sleep as the pacer says, or in an idle heap IDLE_SLEEP times as long as
+ * that took. Returns what was released. */
 static size_t
-background_scavenge(struct gh_heap *heap)
+background_scavenge(struct gh_heap *heap, bool idle)
 {
     struct background *b = &heap->background;
     int64_t begin = os_now_ns();
-    size_t released = pages_scavenge(&heap->pages, SCAVENGE_QUANTUM, true);
+    size_t most = idle ? IDLE_QUANTUM : SCAVENGE_QUANTUM;
+    size_t released = pages_scavenge(&heap->pages, most, true);
     int64_t asleep = os_now_ns(), worked = asleep - begin;
     /* relaxed: statistics */
     atomic_fetch_add_explicit(&b->scavenge_cpu_ns, (uint64_t)worked, memory_order_relaxed);
-    int64_t until = asleep + scavenge_pacer_sleep_ns(&b->pacer, worked, released);
+    int64_t sleep =
+        idle ? IDLE_SLEEP * worked : scavenge_pacer_sleep_ns(&b->pacer, worked, released);
+    int64_t until = asleep + sleep;
     lock_acquire(&b->lock);
     while (!b->closing && os_now_ns() < until)
         cond_wait_until(&b->wake, &b->lock, until);
     lock_release(&b->lock);
-    if (until > asleep)
+    if (!idle && sleep > 0)
         scavenge_pacer_slept(&b->pacer, os_now_ns() - asleep);
     return released;
 }
@@ -216,6 +244,7 @@ background_scavenger(void *arg)
     lock_acquire(&b->lock);
     while (!b->closing) {
         uint64_t round = b->scavenge_round, swept = b->sweeps_done;
+        bool idle = b->idle_scavenging;
         if (round == seen) {
             cond_wait(&b->wake, &b->lock);
             continue;
@@ -224,7 +253,7 @@ background_scavenger(void *arg)
         if (swept != reported)
             background_report_cycle(heap);
         reported = swept;
-        if (background_scavenge(heap) == 0)
+        if (background_scavenge(heap, idle) == 0)
             seen = round; /* nothing to do until a cycle is swept, or a goal moved */
         lock_acquire(&b->lock);
     }
@@ -266,6 +295,7 @@ background_kick(struct background *b)
 {
     lock_acquire(&b->lock);
     b->sweep_round++;
+    b->idle_scavenging = false;
     if (!b->has_sweeper)
         b->scavenge_round++;
     cond_broadcast(&b->wake);

@@ -13,10 +13,12 @@
  *     when it runs out, it is armed again.
  *   - If it has not, nobody allocates: collect once more, so that what was dropped since is
  *     found; but not with GOGC=off, not if the last cycle was started by this thread for the
- *     same reason or for want of another, and not within IDLE_REST times the duration of the
- *     last such collection, which bounds the time spent on them to a few percent.
- *   - A period later, if still nobody allocates, the scavenger goes down to what is in use and
- * a tenth (pages_set_idle_goal). The timer rests until the next cycle, whose goal takes over.
+ *     same reason or for want of another, and not before IDLE_REST times the duration of the
+ *     last such collection has passed, which bounds the time spent on them to a few percent.
+ *   - Once that is swept, or at once if there was no need, the scavenger goes down to what is
+ * in use and a tenth (pages_set_idle_goal), and may use a tenth of a CPU for it: at its usual
+ *     pace a GiB takes ten seconds and more. The timer rests until the next cycle, whose goal
+ *     takes over.
  */
 #ifndef GH_GC_CORE_BACKGROUND_H
 #define GH_GC_CORE_BACKGROUND_H
@@ -35,6 +37,7 @@ struct background {
     bool started, has_sweeper, has_scavenger, closing;
     uint64_t sweep_round, scavenge_round; /* grow when there is something to do */
     uint64_t sweeps_done;                 /* rounds of sweeping that are over */
+    bool idle_scavenging;                 /* nobody is there to be disturbed */
     /* immutable once started */
     int64_t force_period_ns; /* longest time between two collections */
     int64_t idle_period_ns;  /* without allocation, after which a heap is idle */
@@ -45,6 +48,7 @@ struct background {
         uint64_t live;      /* heapLive when it was armed */
         uint32_t own_cycle; /* the last cycle that this thread has caused */
         int64_t rest_until; /* no collection for this reason before */
+        bool collected;     /* it was collected, and is to be swept and released */
     } idle;
     /* scavenger's own */
     struct scavenge_pacer pacer;

@@ -19,6 +19,7 @@ open_heap(struct gh_debug debug, struct gh_mutator **m)
     gh_config_init(&c);
     c.debug = debug;
     c.procs = 2;
+    c.background = false; /* nobody else gives memory back, which would be read as zero */
     struct gh_heap *h = gh_heap_open(&c, &err);
     assert_non_null(h);
     *m = gh_attach(h, "test");

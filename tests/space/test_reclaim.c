@@ -69,7 +69,7 @@ no_more_is_swept_than_is_asked_for(void **state)
     take_large(f, 7);
     if (credit >= 7)
         assert_int_equal(f->space.pages_swept, swept); /* paid with credit */
-    assert_int_equal(gospace_sweep_one(&f->space), 1);
+    assert_int_equal(gospace_sweep(&f->space, 1), 1);
     assert_int_equal(f->space.reclaim_credit, credit - 7 + 1);
 }
 

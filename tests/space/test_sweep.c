@@ -108,7 +108,7 @@ one_cycle(struct shadow *sh)
     for (unsigned i = 0; i < ROUND_OBJECTS && sh->n < OBJECTS_MAX; i++) {
         /* the background sweeper works in between */
         if (i % 16 == 0)
-            gospace_sweep_one(&sh->f->space);
+            gospace_sweep(&sh->f->space, 1);
         sh->objects[sh->n++] = allocate(sh);
     }
     check_all_intact(sh);
@@ -212,9 +212,9 @@ span_swept_for_an_object_is_skipped_by_poppers(void **state)
     take_slot(f, 0, 4 << 1, 1);
     assert_int_equal(o[1].span->sweepgen, h + 3);
     gospace_ensure_swept(&f->space, o[1].span);
-    assert_int_equal(gospace_sweep_one(&f->space), 1);
+    assert_int_equal(gospace_sweep(&f->space, 1), 1);
     assert_int_equal(o[0].span->sweepgen, h);
-    assert_int_equal(gospace_sweep_one(&f->space), SIZE_MAX);
+    assert_int_equal(gospace_sweep(&f->space, 1), SIZE_MAX);
     assert_true(gospace_sweep_done(&f->space));
     assert_int_equal(f->space.pages_swept, N);
     flush_all(f);
@@ -236,7 +236,10 @@ entry_of_a_span_made_anew_means_nothing(void **state)
     assert_false(sweep_try_claim(o.span, h + 2));
     assert_true(sweep_try_claim(o.span, h));
     assert_false(sweep_try_claim(o.span, h));
-    assert_false(sweep_span(&f->space, &f->caches[0], o.span, false));
+    struct sweep_batch batch = {0};
+    assert_int_equal(sweep_settle(&f->space, &f->caches[0], o.span, &batch), 1);
+    assert_false(sweep_try_claim(o.span, h)); /* neither before it is freed nor after */
+    sweep_flush(&f->space, &batch);
     assert_false(sweep_try_claim(o.span, h));
     sweep_end(&f->space);
     assert_int_equal(gospace_verify_stw(&f->space), 0);
@@ -246,7 +249,7 @@ entry_of_a_span_made_anew_means_nothing(void **state)
     void *large = gospace_alloc_large(&f->space, &f->caches[1], 40 * GH_PAGE, NULL, &took);
     assert_non_null(large);
     assert_int_equal(gospace_verify_stw(&f->space), 1);
-    assert_int_equal(gospace_sweep_one(&f->space), SIZE_MAX);
+    assert_int_equal(gospace_sweep(&f->space, 1), SIZE_MAX);
     assert_int_equal(gospace_verify_stw(&f->space), 1);
     assert_true(gospace_find_object(&f->space, (uintptr_t)large, &o));
     assert_int_equal(o.span->sweepgen, h);
@@ -350,7 +353,7 @@ mutators_allocate_while_the_background_sweeps(void **state)
     }
     for (unsigned round = 0; round < ROUNDS; round++) {
         pthread_barrier_wait(&crew->start);
-        while (gospace_sweep_one(&crew->f->space) != SIZE_MAX)
+        while (gospace_sweep(&crew->f->space, 1) != SIZE_MAX)
             continue;
         pthread_barrier_wait(&crew->stop);
         collect(crew);

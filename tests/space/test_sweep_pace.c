@@ -55,7 +55,7 @@ what_others_sweep_is_credit(void **state)
     fill(f);
     gospace_pace_sweep(&f->space, 10 * MIB, 27 * MIB);
     for (unsigned i = 0; i < SPANS / 2; i++)
-        assert_int_equal(gospace_sweep_one(&f->space), 1);
+        assert_int_equal(gospace_sweep(&f->space, 1), 1);
     assert_int_equal(pay(f, GH_PAGE, 0, 10 * MIB), 0);
     assert_int_equal(pay(f, GH_PAGE, 0, 18 * MIB - GH_PAGE), 0);
     assert_int_equal(pay(f, GH_PAGE, 0, 18 * MIB), 2);

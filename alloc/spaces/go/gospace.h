@@ -164,9 +164,9 @@ void gospace_whiten_stw(struct mcache *c);
 void gospace_take_black_stw(struct gospace *g, struct black_counts *out);
 /* _stw, marking is complete: sweepgen += 2; every span now needs sweeping. */
 void gospace_start_sweep_stw(struct gospace *g);
-/* Sweep one span that needs it, from anywhere. Returns its pages, or SIZE_MAX when there is
- * none left to claim. Thread without mcache. */
-size_t gospace_sweep_one(struct gospace *g);
+/* Sweep spans that need it, from anywhere, until `npages` > 0 pages are swept. Returns how many
+ * were, or SIZE_MAX when there was none left to claim. Thread without mcache. */
+size_t gospace_sweep(struct gospace *g, size_t npages);
 /* Sweep what is left and wait for sweepers still at work. Caller may be any one thread. */
 void gospace_finish_sweep(struct gospace *g);
 bool gospace_sweep_done(const struct gospace *g);

@@ -56,6 +56,8 @@ void black_count(struct mcache *c, unsigned span_class, uint64_t objects, uint64
 /* Of gospace.sweepers: the unswept sets are empty. Note [sweep accounting]. */
 #define SWEEP_DRAINED UINT32_C(0x80000000)
 
+enum { SWEEP_BATCH = 32 }; /* spans freed at once */
+
 /* Between them a thread may claim spans to sweep. False: there are none left. */
 bool sweep_begin(struct gospace *g);
 void sweep_end(struct gospace *g);
@@ -65,14 +67,28 @@ void sweep_end(struct gospace *g);
 bool sweep_try_claim(struct mspan *s, uint32_t h);
 /* Take spans out of an unswept set until one can be claimed; NULL when the set is empty. */
 struct mspan *sweep_pop(struct gospace *g, struct spanset *unswept);
-/* Sweep a claimed span. False: it held nothing and was freed (never with `keep`). Otherwise it
- * is in no set and still claimed. `c` is the caller's own, or NULL. */
+/* Spans that were found to hold nothing, and shall be freed together: taking the PAGES lock for
+ * each costs as much as sweeping it. Lives between sweep_begin and sweep_end of one thread, so
+ * that the sweep is not done while any is left in it; until it is flushed the spans stay
+ * claimed, and nobody else touches them. */
+struct sweep_batch {
+    unsigned n;
+    struct mspan *spans[SWEEP_BATCH];
+};
+
+/* Sweep a claimed span. False: it held nothing, and has become the caller's to free (never with
+ * `keep`). Otherwise it is in no set and still claimed. `c` is the caller's own, or NULL. */
 bool sweep_span(struct gospace *g, struct mcache *c, struct mspan *s, bool keep);
-/* A claimed span has been swept and was not freed: let others have it. */
+/* A claimed span has been swept and not found empty: let others have it. */
 void sweep_put(struct gospace *g, struct mspan *s);
-/* Claim and sweep any one span. Returns its pages, or SIZE_MAX when there is none left to
- * claim. `c` as above. */
-size_t sweep_next(struct gospace *g, struct mcache *c);
+/* Sweep a claimed span, and let others have it or its pages. Returns the pages freed, now or at
+ * the next flush, or 0. */
+size_t sweep_settle(struct gospace *g, struct mcache *c, struct mspan *s,
+                    struct sweep_batch *batch);
+void sweep_flush(struct gospace *g, struct sweep_batch *batch);
+/* Claim and sweep spans, any, until `npages` pages are swept. Returns how many were, or
+ * SIZE_MAX when there was none left to claim. `c` as above. */
+size_t sweep_some(struct gospace *g, struct mcache *c, size_t npages);
 
 /* --- reclaim.c --- */
 

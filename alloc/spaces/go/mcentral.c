@@ -33,8 +33,10 @@ mcentral_uncache_span(struct gospace *g, struct mcache *c, struct mspan *s)
         /* A collection began to sweep while the span was cached: it is in no set, so its owner
          * sweeps it. relaxed: the span is ours until it is pushed. */
         atomic_store_explicit(&s->sweepgen, h - 1, memory_order_relaxed);
-        if (!sweep_span(g, c, s, false))
+        if (!sweep_span(g, c, s, false)) {
+            pages_free(g->pages, s, SPAN_OBJECTS);
             return;
+        }
     }
     sweep_put(g, s);
 }

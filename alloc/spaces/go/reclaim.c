@@ -53,19 +53,14 @@ take_credit(struct gospace *g, size_t npages)
     return 0;
 }
 
-/* Sweep the span that starts at a page, if it needs it. Returns how many pages that freed. */
+/* Sweep the span `s` that a page was said to belong to, if it needs it. Returns how many pages
+ * that frees. */
 static size_t
-reclaim_page(struct gospace *g, struct mcache *c, struct arena *a, size_t page)
+reclaim_span(struct gospace *g, struct mcache *c, struct mspan *s, struct sweep_batch *batch)
 {
-    /* acquire: pairs with the release in arenas_set_spans */
-    struct mspan *s = atomic_load_explicit(&a->spans[page], memory_order_acquire);
     if (s == NULL || !sweep_try_claim(s, gospace_sweepgen(g)))
         return 0;
-    size_t npages = s->npages;
-    if (!sweep_span(g, c, s, false))
-        return npages;
-    sweep_put(g, s);
-    return 0;
+    return sweep_settle(g, c, s, batch);
 }
 
 /* Pages of a bitmap word at which a span starts that holds no mark. */
@@ -84,11 +79,18 @@ reclaim_chunk(struct gospace *g, struct mcache *c, uint64_t at)
 {
     struct arena *a = g->reclaim_arenas[at / GH_PAGES_PER_ARENA];
     size_t first = at % GH_PAGES_PER_ARENA, freed = 0;
+    struct sweep_batch batch;
     if (!sweep_begin(g))
         return SIZE_MAX;
+    batch.n = 0;
     for (size_t w = first / 64; w < (first + RECLAIM_CHUNK) / 64; w++)
-        for (uint64_t bits = unmarked_spans(a, w); bits != 0; bits &= bits - 1)
-            freed += reclaim_page(g, c, a, w * 64 + bits_ctz(bits));
+        for (uint64_t bits = unmarked_spans(a, w); bits != 0; bits &= bits - 1) {
+            /* acquire: pairs with the release in arenas_set_spans */
+            struct mspan *s =
+                atomic_load_explicit(&a->spans[w * 64 + bits_ctz(bits)], memory_order_acquire);
+            freed += reclaim_span(g, c, s, &batch);
+        }
+    sweep_flush(g, &batch);
     sweep_end(g);
     return freed;
 }

@@ -2,7 +2,7 @@
  *
  * Sweeping a span touches its record and its 128 bytes of inline metadata, never an object.
  * Spans are swept by mutators in need of one (mcentral.c) or of pages (reclaim.c), in
- * proportion to what they allocate (sweep_pace.c), in the background (gospace_sweep_one), and
+ * proportion to what they allocate (sweep_pace.c), in the background (gospace_sweep), and
  * for the sake of one object (gospace_ensure_swept).
  *
  * Note [sweep claim]. Whoever moves a span's sweepgen from h-2 to h-1 by compare-and-swap
@@ -167,10 +167,8 @@ sweep_span(struct gospace *g, struct mcache *c, struct mspan *s, bool keep)
         clobber_dead(s, marks);
     if (s->alloc_count > 0)
         s->needzero = true;
-    if (live == 0 && !keep) {
-        pages_free(g->pages, s, SPAN_OBJECTS);
+    if (live == 0 && !keep)
         return false;
-    }
     renew_bits(g, s, marks, live);
     s->alloc_count = live;
     s->freeindex = 0;
@@ -265,31 +263,57 @@ next_unswept(struct gospace *g)
     return NULL;
 }
 
-size_t
-sweep_next(struct gospace *g, struct mcache *c)
+void
+sweep_flush(struct gospace *g, struct sweep_batch *batch)
 {
-    if (!sweep_begin(g))
-        return SIZE_MAX;
-    size_t npages = SIZE_MAX;
-    struct mspan *s = next_unswept(g);
-    if (s == NULL) {
-        /* relaxed: our own sweep_end follows */
-        atomic_fetch_or_explicit(&g->sweepers, SWEEP_DRAINED, memory_order_relaxed);
-    } else {
-        npages = s->npages;
-        if (sweep_span(g, c, s, false))
-            sweep_put(g, s);
-        else
-            reclaim_add_credit(g, npages);
+    if (batch->n > 0)
+        pages_free_objects(g->pages, batch->spans, batch->n);
+    batch->n = 0;
+}
+
+size_t
+sweep_settle(struct gospace *g, struct mcache *c, struct mspan *s, struct sweep_batch *batch)
+{
+    if (sweep_span(g, c, s, false)) {
+        sweep_put(g, s);
+        return 0;
     }
-    sweep_end(g);
+    size_t npages = s->npages;
+    batch->spans[batch->n++] = s;
+    if (batch->n == SWEEP_BATCH)
+        sweep_flush(g, batch);
     return npages;
 }
 
 size_t
-gospace_sweep_one(struct gospace *g)
+sweep_some(struct gospace *g, struct mcache *c, size_t npages)
 {
-    return sweep_next(g, NULL);
+    struct sweep_batch batch;
+    size_t swept = 0, freed = 0;
+    if (!sweep_begin(g))
+        return SIZE_MAX;
+    batch.n = 0;
+    while (swept < npages) {
+        struct mspan *s = next_unswept(g);
+        if (s == NULL) {
+            /* relaxed: our own sweep_end follows */
+            atomic_fetch_or_explicit(&g->sweepers, SWEEP_DRAINED, memory_order_relaxed);
+            break;
+        }
+        swept += s->npages; /* before the span is another's */
+        freed += sweep_settle(g, c, s, &batch);
+    }
+    sweep_flush(g, &batch);
+    if (freed > 0)
+        reclaim_add_credit(g, freed);
+    sweep_end(g);
+    return swept > 0 ? swept : SIZE_MAX;
+}
+
+size_t
+gospace_sweep(struct gospace *g, size_t npages)
+{
+    return sweep_some(g, NULL, npages);
 }
 
 static bool
@@ -307,8 +331,10 @@ gospace_try_sweep(struct gospace *g, struct mspan *s)
     if (is_swept(s, h))
         return true;
     if (sweep_begin(g)) {
-        if (sweep_try_claim(s, h) && sweep_span(g, NULL, s, false))
-            sweep_put(g, s);
+        struct sweep_batch batch = {0};
+        if (sweep_try_claim(s, h))
+            sweep_settle(g, NULL, s, &batch);
+        sweep_flush(g, &batch);
         sweep_end(g);
     }
     return is_swept(s, h);
@@ -331,7 +357,7 @@ gospace_ensure_swept(struct gospace *g, struct mspan *s)
 void
 gospace_finish_sweep(struct gospace *g)
 {
-    while (gospace_sweep_one(g) != SIZE_MAX)
+    while (gospace_sweep(g, SWEEP_BATCH) != SIZE_MAX)
         continue;
     while (!gospace_sweep_done(g))
         sched_yield();

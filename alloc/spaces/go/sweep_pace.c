@@ -68,8 +68,14 @@ gospace_deduct_sweep_credit(struct gospace *g, struct mcache *c, size_t span_byt
     if (GH_LIKELY(rate == 0))
         return;
     double may = SWEEP_CALL_PAGES + 2 * rate * (double)span_bytes;
-    while (may > 0 && sweep_debt(g, rate, live + span_bytes) > (double)caller_sweeps_pages) {
-        size_t swept = sweep_next(g, c);
+    while (may > 0) {
+        double debt = sweep_debt(g, rate, live + span_bytes) - (double)caller_sweeps_pages;
+        if (debt <= 0)
+            return;
+        /* whole pages; others pay meanwhile, so look again after a few */
+        debt = debt < may ? debt : may;
+        size_t pages = debt < SWEEP_BATCH ? (size_t)debt : SWEEP_BATCH;
+        size_t swept = sweep_some(g, c, pages + ((double)pages < debt));
         if (swept == SIZE_MAX) {
             /* relaxed: no pace can be set before our next safepoint */
             atomic_store_explicit(&g->sweep_pages_per_byte, 0, memory_order_relaxed);
