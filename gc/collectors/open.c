@@ -174,10 +174,11 @@ void
 gh_heap_close(struct gh_heap *h)
 {
     specials_stop(&h->specials);
-    background_close(&h->background);
+    background_stop(&h->background);
     if (h->collector->settle != NULL)
         h->collector->settle(h);
     mark_phase_close(&h->mark_phase);
+    background_close(&h->background);
     cond_finish(&h->cycles.ended);
     lock_finish(&h->cycles.lock);
     specials_close(&h->specials);

@@ -276,7 +276,7 @@ background_start(struct gh_heap *heap)
 }
 
 void
-background_close(struct background *b)
+background_stop(struct background *b)
 {
     lock_acquire(&b->lock);
     b->closing = true;
@@ -286,6 +286,11 @@ background_close(struct background *b)
         pthread_join(b->sweeper, NULL);
     if (b->has_scavenger)
         pthread_join(b->scavenger, NULL);
+}
+
+void
+background_close(struct background *b)
+{
     cond_finish(&b->wake);
     lock_finish(&b->lock);
 }

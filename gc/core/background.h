@@ -61,6 +61,9 @@ void background_init(struct background *b);
 /* Start the threads, if not yet done: on the first collection, so that short runs never pay for
  * them. One that the machine refuses is done without: mutators sweep as they allocate. */
 void background_start(struct gh_heap *heap);
+/* End the threads. Cycles that are still being marked may end, and kick, until
+ * background_close. */
+void background_stop(struct background *b);
 void background_close(struct background *b);
 /* A collection has ended: there are spans to sweep, and then perhaps memory to give back. */
 void background_kick(struct background *b);
