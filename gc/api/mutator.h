@@ -187,9 +187,10 @@ gh_store(struct gh_mutator *m, void *slot, void *value)
 {
     if (GH_UNLIKELY(m->barrier_on))
         gh_barrier_slow(m, (void **)slot, value);
-    /* relaxed: a marker may read the slot at the same time and sees the old or the new value,
-     * each of which the barrier has accounted for */
-    __atomic_store_n((void **)slot, value, __ATOMIC_RELAXED);
+    /* A marker may read the slot at the same time: it sees the old or the new value, each of
+     * which the barrier has accounted for. release: whoever finds the object through the slot
+     * finds it, and its span, made; pairs with the acquire where markers read slots. */
+    __atomic_store_n((void **)slot, value, __ATOMIC_RELEASE);
 }
 
 /* Copy or clear `n` words of references, in objects or registered roots, with one barrier for

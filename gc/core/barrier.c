@@ -66,11 +66,11 @@ barrier_bulk(struct mutator_mark *mm, void *const *to, void *const *from, size_t
     }
 }
 
-/* relaxed, both: see gh_store */
+/* release: see gh_store */
 static void
 copy_word(void **to, void *const *from)
 {
-    __atomic_store_n(to, __atomic_load_n(from, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+    __atomic_store_n(to, __atomic_load_n(from, __ATOMIC_RELAXED), __ATOMIC_RELEASE);
 }
 
 void

@@ -144,11 +144,12 @@ enqueue(struct mark_worker *w, uintptr_t ref)
         mark_in_span(w, ref);
 }
 
-/* relaxed: a mutator may be storing; the barrier has accounted for either value */
+/* A mutator may be storing; the barrier has accounted for either value. acquire: pairs with
+ * gh_store; a plain load on x86. */
 GH_INLINE void
 scan_word(struct mark_worker *w, uintptr_t addr)
 {
-    uintptr_t v = __atomic_load_n((const uintptr_t *)addr, __ATOMIC_RELAXED);
+    uintptr_t v = __atomic_load_n((const uintptr_t *)addr, __ATOMIC_ACQUIRE);
     if (v != 0)
         enqueue(w, v);
 }

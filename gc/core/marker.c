@@ -205,8 +205,8 @@ marker_begin_stw(struct marker *k)
 void
 marker_root(void *worker0, void **slot)
 {
-    /* relaxed: a mutator may be storing; the barrier has accounted for either value */
-    marker_enqueue(worker0, __atomic_load_n((uintptr_t *)slot, __ATOMIC_RELAXED));
+    /* acquire: see scan_word */
+    marker_enqueue(worker0, __atomic_load_n((uintptr_t *)slot, __ATOMIC_ACQUIRE));
 }
 
 void

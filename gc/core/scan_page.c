@@ -31,8 +31,8 @@ struct page_scan {
 GH_INLINE void
 page_word(struct page_scan *p, uintptr_t addr)
 {
-    /* relaxed: as in scan_word */
-    uintptr_t ref = __atomic_load_n((const uintptr_t *)addr, __ATOMIC_RELAXED);
+    /* acquire: as in scan_word */
+    uintptr_t ref = __atomic_load_n((const uintptr_t *)addr, __ATOMIC_ACQUIRE);
     uintptr_t off = ref - p->page;
     if (off >= INLINE_SCANS_OFF) {
         if (ref != 0)
