@@ -175,7 +175,6 @@ go_end_mark_stw(struct gh_heap *heap)
     /* relaxed: the world is stopped */
     atomic_store_explicit(&heap->pages.gc_running, false, memory_order_relaxed);
     stackmem_release_unused(&heap->pages);
-    workbuf_pool_trim(&heap->marker.bufs);
     if (y->verify) {
         gospace_finish_sweep(&heap->space);
         verify_heap_stw(heap);
@@ -188,6 +187,7 @@ static void
 go_announce(struct gh_heap *heap)
 {
     struct cycles *y = &heap->cycles;
+    workbuf_pool_trim(&heap->marker.bufs); /* nobody marks before the state is NONE */
     background_kick(&heap->background);
     heap_report_cycle(heap, &y->cycle);
     lock_acquire(&y->lock);
