@@ -7,8 +7,8 @@
  * leads to) until a later cycle finds it dead again; its cleanups wait for that;
  *   3. otherwise its cleanups are queued and the object is freed.
  * Finalizers and cleanups run one after the other on one thread, which is a mutator of its own
- * ("finalizers") and is started by the first of them. What is still queued when the heap closes
- * does not run, as in Go when a program ends.
+ * ("finalizers") and is started by the first of them. gh_heap_close waits for the one that is
+ * running; what is still queued then does not run, as in Go when a program ends.
  *
  * Arguments named `obj` are references: raw pointers that are alive at the call. The address of
  * zero-size objects is immortal: finalizers and cleanups on it are accepted and never run, a
@@ -34,10 +34,11 @@ typedef void gh_finalizer_fn(struct gh_mutator *m, void *obj, void *ctx);
  * away. `obj` must be the start of its object (what gh_new and its relatives returned); within
  * a block of tiny objects it may be any byte of it, and all finalizers of a block run when the
  * whole block is dead. `ctx` is NULL, a pointer to anything outside the heap, or a reference,
- * which is kept alive until fn has run; if it leads to `obj`, fn never runs. An object has one
+ * which is kept alive until fn has run; if it leads to `obj`, fn never runs (if it points right
+ * into it, that throws, tiny blocks apart). An object has one
  * finalizer; setting a second one throws, but fn itself may set it anew. If A leads to B and
- * both have finalizers, A's runs first, and B's after A has been freed; in a cycle none runs.
- * Not a safepoint. */
+ * both have finalizers, A's runs first, and B's when a later cycle has freed A; in a cycle none
+ * runs. Not a safepoint. */
 GH_API void gh_set_finalizer(struct gh_mutator *m, void *obj, gh_finalizer_fn *fn, void *ctx);
 
 /* --- cleanups --- */
