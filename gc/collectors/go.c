@@ -86,6 +86,7 @@ go_start(struct gh_heap *heap, struct actor *self, enum gc_trigger why)
     }
     background_start(heap);
     gospace_finish_sweep(&heap->space); /* there is little left, if the pace was kept */
+    gospace_prepare_mark(&heap->space);
     lock_acquire(&y->lock);
     y->started++;
     lock_release(&y->lock);
@@ -288,7 +289,10 @@ static void
 go_settle(struct gh_heap *heap)
 {
     struct cycles *y = &heap->cycles;
-    if (heap->mark_phase.nthreads == 0 && heap->sched.nmutators == 0)
+    lock_acquire(&heap->mark_phase.lock);
+    bool threads = heap->mark_phase.nthreads > 0;
+    lock_release(&heap->mark_phase.lock);
+    if (!threads)
         go_mark_alone(heap);
     lock_acquire(&y->lock);
     while (go_state(heap) != CYCLE_NONE)

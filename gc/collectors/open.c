@@ -174,7 +174,7 @@ void
 gh_heap_close(struct gh_heap *h)
 {
     specials_stop(&h->specials);
-    background_stop(&h->background);
+    background_stop(h);
     if (h->collector->settle != NULL)
         h->collector->settle(h);
     mark_phase_close(&h->mark_phase);

@@ -6,6 +6,8 @@
 
 #include "alloc/pages/stackmem.h"
 
+#include <string.h>
+
 /* Phase 1, stopped: no sweeping is under way, nothing is cached. */
 static void
 stw_sweep_termination(struct gh_heap *heap)
@@ -32,6 +34,7 @@ stw_mark(struct gh_heap *heap, struct gh_cycle *c, bool verify)
     marker_finish_stw(k, &found);
     c->heap_marked = found.bytes;
     c->heap_scan = found.scan_bytes;
+    memcpy(c->scan, found.scan, sizeof c->scan);
     c->objects_marked = found.objects;
     c->dedicated_cpu_ns = found.cpu_ns;
     if (verify) {

@@ -5,6 +5,8 @@
 
 static const int64_t SECOND_NS = INT64_C(1000) * 1000 * 1000;
 
+static const int64_t NO_PROCESSOR_NS = INT64_C(5) * 1000 * 1000;
+
 enum {
     SWEEP_PAGES = 32, /* between looks at what else is up (Go: sweepBatchSize, 10 spans) */
     IDLE_REST = 20,   /* times the duration of a collection of an idle heap */
@@ -19,6 +21,7 @@ background_init(struct background *b)
         .force_period_ns = 120 * SECOND_NS, /* Go: forcegcperiod */
         .idle_period_ns = SECOND_NS,
         .idle = {.due = INT64_MAX},
+        .sweeper_actor = {.name = "background sweeper"},
     };
     lock_init(&b->lock, LOCK_RANK_WORKERS);
     cond_init(&b->wake);
@@ -34,15 +37,52 @@ background_closing(struct background *b)
     return closing;
 }
 
-/* Sweep everything there is, in batches; give way to a closing heap. */
+static bool
+background_enter(struct gh_heap *heap)
+{
+    struct procs *p = &heap->sched.procs;
+    lock_acquire(&p->lock);
+    bool entered = actor_try_enter_locked(p, &heap->background.sweeper_actor);
+    lock_release(&p->lock);
+    return entered;
+}
+
+static void
+background_leave(struct gh_heap *heap)
+{
+    struct procs *p = &heap->sched.procs;
+    lock_acquire(&p->lock);
+    actor_leave_locked(p, &heap->background.sweeper_actor, ACTOR_BLOCKED);
+    lock_release(&p->lock);
+}
+
+/* All processors are taken: there may be one in a while. */
+static void
+background_wait_for_processor(struct background *b)
+{
+    lock_acquire(&b->lock);
+    if (!b->closing)
+        cond_wait_until(&b->wake, &b->lock, os_now_ns() + NO_PROCESSOR_NS);
+    lock_release(&b->lock);
+}
+
+/* Sweep everything there is, in batches; give way to mutators, to a stop, to a closing heap. */
 static void
 background_sweep(struct gh_heap *heap)
 {
     struct background *b = &heap->background;
     int64_t begin = os_thread_cpu_ns();
     bool more = true;
-    while (more && !background_closing(b))
-        more = gospace_sweep(&heap->space, SWEEP_PAGES) != SIZE_MAX;
+    while (more && !background_closing(b)) {
+        if (!background_enter(heap)) {
+            background_wait_for_processor(b);
+            more = !gospace_sweep_done(&heap->space);
+            continue;
+        }
+        while (more && !actor_is_wanted(&b->sweeper_actor))
+            more = gospace_sweep(&heap->space, SWEEP_PAGES) != SIZE_MAX;
+        background_leave(heap);
+    }
     /* relaxed: statistics */
     atomic_fetch_add_explicit(&b->sweep_cpu_ns, (uint64_t)(os_thread_cpu_ns() - begin),
                               memory_order_relaxed);
@@ -265,9 +305,15 @@ void
 background_start(struct gh_heap *heap)
 {
     struct background *b = &heap->background;
+    struct procs *p = &heap->sched.procs;
     lock_acquire(&b->lock);
     if (!b->started && heap->config.background) {
         b->started = true;
+        lock_release(&b->lock);
+        lock_acquire(&p->lock);
+        actor_add_locked(p, &b->sweeper_actor, ACTOR_IDLE, &b->sweeper_poke);
+        lock_release(&p->lock);
+        lock_acquire(&b->lock);
         b->pacer.procs = heap->config.procs;
         b->has_sweeper = pthread_create(&b->sweeper, NULL, background_sweeper, heap) == 0;
         b->has_scavenger = pthread_create(&b->scavenger, NULL, background_scavenger, heap) == 0;
@@ -276,8 +322,9 @@ background_start(struct gh_heap *heap)
 }
 
 void
-background_stop(struct background *b)
+background_stop(struct gh_heap *heap)
 {
+    struct background *b = &heap->background;
     lock_acquire(&b->lock);
     b->closing = true;
     cond_broadcast(&b->wake);
@@ -286,6 +333,11 @@ background_stop(struct background *b)
         pthread_join(b->sweeper, NULL);
     if (b->has_scavenger)
         pthread_join(b->scavenger, NULL);
+    if (!b->started)
+        return;
+    lock_acquire(&heap->sched.procs.lock);
+    actor_remove_locked(&heap->sched.procs, &b->sweeper_actor);
+    lock_release(&heap->sched.procs.lock);
 }
 
 void

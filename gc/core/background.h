@@ -25,6 +25,7 @@
 
 #include "alloc/base/lock.h"
 #include "alloc/pages/scavenge_pacer.h"
+#include "gc/sched/procs.h"
 
 #include <pthread.h>
 
@@ -50,6 +51,10 @@ struct background {
         int64_t rest_until; /* no collection for this reason before */
         bool collected;     /* it was collected, and is to be swept and released */
     } idle;
+    /* The sweeper sweeps with a processor that nobody else wants: on the others, mutators sweep
+     * as they allocate. Guarded by WORLD, see procs.h; the word is its guard. */
+    struct actor sweeper_actor;
+    uintptr_t sweeper_poke;
     /* scavenger's own */
     struct scavenge_pacer pacer;
     uint64_t reported_background, reported_eager; /* bytes that observers know of */
@@ -63,7 +68,7 @@ void background_init(struct background *b);
 void background_start(struct gh_heap *heap);
 /* End the threads. Cycles that are still being marked may end, and kick, until
  * background_close. */
-void background_stop(struct background *b);
+void background_stop(struct gh_heap *heap);
 void background_close(struct background *b);
 /* A collection has ended: there are spans to sweep, and then perhaps memory to give back. */
 void background_kick(struct background *b);

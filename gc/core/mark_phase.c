@@ -248,6 +248,7 @@ mark_phase_start_stw(struct mark_phase *p)
     atomic_store(&p->stacks_left, (int)world_post_locked(&heap->sched, REQUEST_SCAN));
     lock_release(&heap->sched.procs.lock);
     atomic_store_explicit(&p->dedicated_wanted, heap->pacer.dedicated, memory_order_relaxed);
+    atomic_store_explicit(&p->idle_max, heap->pacer.idle_max, memory_order_relaxed);
     atomic_store_explicit(&p->on, true, memory_order_relaxed);
 }
 

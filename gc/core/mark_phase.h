@@ -67,6 +67,7 @@ struct mark_phase {
 
     /* atomic, relaxed: hints and statistics */
     _Atomic(int) asleep;          /* worker threads that wait for work */
+    _Atomic(int) idle_max;        /* at most so many idle workers (pacer) */
     _Atomic(int) idle_active;     /* idle workers that hold a processor */
     _Atomic(int) parked;          /* mutators that wait for credit */
     _Atomic(uint64_t) parks;      /* of this cycle */

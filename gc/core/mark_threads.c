@@ -111,10 +111,10 @@ thread_is_needed_locked(struct mark_thread *t)
         t->role = ACTOR_DEDICATED;
         return true;
     }
-    /* relaxed: written under this lock */
+    /* relaxed: hints; idle_active is written under this lock */
     return procs_any_free(&p->heap->sched.procs) &&
            atomic_load_explicit(&p->idle_active, memory_order_relaxed) <
-               p->heap->pacer.idle_max;
+               atomic_load_explicit(&p->idle_max, memory_order_relaxed);
 }
 
 static bool
