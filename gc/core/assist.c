@@ -4,6 +4,9 @@
 
 #include "gc/core/heap.h"
 
+/* Bytes that may be paid ahead: a mutator comes by so often to see what else is due. When a
+ * cycle has more to mark than expected a little work buys a lot. */
+enum { CREDIT_MAX = 256 * 1024 };
 static const int64_t ASSIST_SLICE_NS = INT64_C(200) * 1000;
 static const int64_t PARK_NS = INT64_C(1) * 1000 * 1000; /* look again after so long */
 
@@ -49,18 +52,21 @@ assist_book(struct mutator_mark *mm, const struct pacer *p, int64_t work)
     double bytes_per_work =
         atomic_load_explicit(&p->assist_bytes_per_work, memory_order_relaxed);
     double bytes = (double)work * bytes_per_work;
-    mm->credit_bytes += bytes < 1e15 ? (int64_t)bytes + 1 : INT64_C(1000000000000000);
+    mm->credit_bytes += bytes < CREDIT_MAX ? (int64_t)bytes + 1 : CREDIT_MAX;
+    if (mm->credit_bytes > CREDIT_MAX)
+        mm->credit_bytes = CREDIT_MAX;
 }
 
-/* What the debt costs in scan work, and some more, so that payments are few. */
+/* What the debt costs in scan work, or some more, so that payments are few. */
 static int64_t
 assist_price(const struct mutator_mark *mm, const struct pacer *p)
 {
     double work_per_byte = atomic_load_explicit(&p->assist_work_per_byte, memory_order_relaxed);
-    double work = -(double)mm->credit_bytes * work_per_byte;
-    return work < PACER_OVER_ASSIST ? PACER_OVER_ASSIST
-           : work < 1e15            ? (int64_t)work
-                                    : (int64_t)1e15;
+    double debt = -(double)mm->credit_bytes * work_per_byte;
+    double most = CREDIT_MAX * work_per_byte;
+    double more = most < PACER_OVER_ASSIST ? most : PACER_OVER_ASSIST;
+    double work = debt > more ? debt : more;
+    return work < 1e15 ? (int64_t)work + 1 : (int64_t)1e15;
 }
 
 /* --- slices --- */
@@ -186,13 +192,13 @@ assist_pay_slow(struct mutator *m)
     struct gh_heap *heap = m->pub.heap;
     struct mark_phase *p = &heap->mark_phase;
     heap_update_limiter(heap);
-    if (limiter_is_on(&heap->limiter)) { /* the program has a right to half of the time */
-        mutator_mark(m)->credit_bytes = 0;
-        return;
-    }
     if (assist_slice_is_due(m))
         assist_fractional(m);
-    bool settled = assist_settle(m);
+    bool settled = true;
+    if (limiter_is_on(&heap->limiter)) /* the program has a right to half of the time */
+        mutator_mark(m)->credit_bytes = 0;
+    else
+        settled = assist_settle(m);
     mark_phase_finish_if_quiet(p, &m->actor);
     mutator_safepoint(m);
     if (!settled && assist_must_wait(heap))

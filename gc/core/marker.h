@@ -106,7 +106,7 @@ void marker_finish_stw(struct marker *k, struct mark_result *out);
 /* Mark and scan until this worker's own queues and the common list are empty, or it has passed
  * its scan_limit, or something is wanted of it; false then. */
 bool marker_drain(struct mark_worker *w);
-/* Hand everything this worker has queued to the others. True if there was anything. */
+/* Hand everything grey that this worker holds to the others. True if there was anything. */
 bool marker_publish(struct mark_worker *w);
 /* Get buffers, if it has none; give them back (all must be empty). */
 void worker_ready(struct mark_worker *w);

@@ -280,7 +280,9 @@ marker_publish(struct mark_worker *w)
     struct workbuf_pool *p = &w->marker->bufs;
     if (w->wb == NULL)
         return false;
-    bool any = drain_references(w);
+    while (drain_references(w)) /* most lead to what is marked already */
+        continue;
+    bool any = false;
     for (; w->pages_in != w->pages_out; any = true) {
         unsigned n = w->pages_in - w->pages_out;
         worker_publish_pages(w, n);
