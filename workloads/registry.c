@@ -26,6 +26,8 @@ static const struct gh_workload *const builtins[] = {
     &workload_leak,
     &workload_finalizers,
     &workload_weak,
+    &workload_pool,
+    &workload_arena,
     &workload_null,
     NULL,
 };
