@@ -80,13 +80,11 @@ uchunk_give_back(struct pages *p, struct uchunk *c)
 
 /* A uchunk becomes mapped and used, or ceases to be. Both at once for readers of statistics. */
 static void
-uchunk_book(struct pages *p, uint64_t bytes)
+uchunk_book_locked(struct pages *p, uint64_t bytes)
 {
-    lock_acquire(&p->lock);
     /* relaxed: statistics */
     atomic_fetch_add_explicit(&p->mapped, bytes, memory_order_relaxed);
     atomic_fetch_add_explicit(&p->used[SPAN_OBJECTS], bytes, memory_order_relaxed);
-    lock_release(&p->lock);
 }
 
 static void
@@ -111,7 +109,11 @@ uchunk_map(struct pages *p, struct uchunk *c)
         return false;
     }
     os_used(p->account, (void *)c->base, UCHUNK_BYTES);
-    uchunk_book(p, UCHUNK_BYTES);
+    lock_acquire(&p->lock);
+    uint64_t excess = scavenge_excess_locked(p, UCHUNK_BYTES);
+    uchunk_book_locked(p, UCHUNK_BYTES);
+    lock_release(&p->lock);
+    scavenge_assist(p, excess, UCHUNK_BYTES);
     /* relaxed: it counts up, and what concerns this memory was counted long ago */
     if (atomic_load_explicit(&p->account->madvise_failed, memory_order_relaxed) > 0)
         memset((void *)c->base, 0, UCHUNK_BYTES);
@@ -153,7 +155,9 @@ pages_uchunk_fault(struct pages *p, struct uchunk *c)
         atomic_store_explicit(&c->state, UCHUNK_LIVE, memory_order_relaxed);
         return false;
     }
-    uchunk_book(p, -(uint64_t)UCHUNK_BYTES);
+    lock_acquire(&p->lock);
+    uchunk_book_locked(p, -(uint64_t)UCHUNK_BYTES);
+    lock_release(&p->lock);
     uchunk_free_bits(p, c);
     return true;
 }

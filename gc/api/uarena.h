@@ -25,7 +25,7 @@ struct gh_uarena;
 
 /* A new arena, with its first chunk. Safepoint. Never NULL: running out of memory is fatal. */
 GH_API struct gh_uarena *gh_uarena_new(struct gh_mutator *m);
-/* Free all that is in it, and the arena. Not a safepoint. An arena that is not freed goes with
+/* Free all that is in it, and the arena. Safepoint. An arena that is not freed goes with
  * the heap. */
 GH_API void gh_uarena_free(struct gh_mutator *m, struct gh_uarena *ua);
 

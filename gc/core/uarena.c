@@ -140,7 +140,7 @@ uchunk_free(struct gh_mutator *m, struct uchunk *c)
     return true;
 }
 
-/* Free the chunks of a list; those that cannot be freed now come back as a list. */
+/* Free the chunks of a list; those that cannot be freed now come back as a list. Safepoint. */
 static struct uchunk *
 uchunks_free(struct gh_mutator *m, struct uchunk *list)
 {
@@ -148,6 +148,7 @@ uchunks_free(struct gh_mutator *m, struct uchunk *list)
     for (struct uchunk *c = list, *next; c != NULL; c = next) {
         next = c->link;
         c->link = NULL; /* a freed chunk is the sweeper's from here on */
+        gh_poll(m);     /* taking back 8 MiB takes a while; `root` keeps the rest */
         if (!uchunk_free(m, c)) {
             c->link = rest;
             rest = c;

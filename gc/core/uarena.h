@@ -39,7 +39,7 @@ void uarenas_finish(struct uarenas *u);
 /* Call visit(ctx, slot) for the root slot of each chunk in use: the world stopped, or running
  * with barriers on. Takes no lock. */
 uint64_t uarenas_scan(struct uarenas *u, void (*visit)(void *ctx, void **slot), void *ctx);
-/* Let chunks fault that were freed while somebody marked. Owner, running; nothing to do while
+/* Let chunks fault that were freed while somebody marked. Safepoint; nothing to do while
  * marking. A collector may call it after a cycle, so that it does not wait for the next arena.
  */
 void uarenas_fault_pending(struct uarenas *u, struct gh_mutator *m);
