@@ -224,6 +224,59 @@ freed_pools_make_room_and_are_not_confused(void **state)
     close_fixture(&f);
 }
 
+/* --- the barrier: as if a collection were marking --- */
+
+/* Whether the mutator has shaded `p` since the last call. */
+static bool
+shaded(struct gh_mutator *m, const void *p)
+{
+    struct mutator_mark *mm = mutator_mark(mutator_of(m));
+    bool found = false;
+    for (unsigned i = 0; i < mm->nbuffered; i++)
+        found |= mm->buffer[i] == (uintptr_t)p;
+    mm->nbuffered = 0;
+    return found;
+}
+
+static void
+what_is_put_and_what_is_taken_is_shaded(void **state)
+{
+    struct fixture f;
+    open_fixture(&f, GH_GOGC_OFF);
+    struct gh_mutator *other = gh_attach(f.heap, "other");
+    void *it[4];
+    for (int i = 0; i < 4; i++)
+        it[i] = gh_pool_get(f.m, f.pool);
+    f.m->barrier_on = other->barrier_on = true;
+    for (int i = 0; i < 4; i++) { /* the private place, and the queue */
+        gh_pool_put(f.m, f.pool, it[i]);
+        assert_true(shaded(f.m, it[i]));
+    }
+    void *stolen = gh_pool_get(other, f.pool);
+    assert_ptr_equal(stolen, it[1]);
+    assert_true(shaded(other, stolen));
+    for (int i = 0; i < 2; i++) {
+        void *own = gh_pool_get(f.m, f.pool);
+        assert_true(shaded(f.m, own));
+    }
+    /* one is left; a second one makes it two kinds */
+    gh_pool_put(f.m, f.pool, it[0]);
+    shaded(f.m, it[0]);
+    pools_clean_stw(&f.heap->pools); /* nobody else is at work */
+    void *victim = gh_pool_get(f.m, f.pool);
+    assert_ptr_equal(victim, it[0]);
+    assert_true(shaded(f.m, victim));
+    gh_pool_put(f.m, f.pool, victim);
+    shaded(f.m, victim);
+    pools_detach(&f.heap->pools, mutator_of(f.m));
+    assert_true(shaded(f.m, victim));
+    victim = gh_pool_get(other, f.pool);
+    assert_true(shaded(other, victim));
+    f.m->barrier_on = other->barrier_on = false;
+    gh_detach(other);
+    close_fixture(&f);
+}
+
 /* --- stress --- */
 
 struct thread_arg {
@@ -321,6 +374,7 @@ main(void)
         cmocka_unit_test(others_steal_queues_but_not_private_objects),
         cmocka_unit_test(detached_mutators_leave_their_objects),
         cmocka_unit_test(freed_pools_make_room_and_are_not_confused),
+        cmocka_unit_test(what_is_put_and_what_is_taken_is_shaded),
         cmocka_unit_test(nothing_is_handed_out_twice),
     };
     int failed = 0;

@@ -307,6 +307,38 @@ chunks_freed_while_marking_fault_later(void **state)
     close_fixture(&f);
 }
 
+static bool
+shaded(struct gh_mutator *m, const void *p)
+{
+    struct mutator_mark *mm = mutator_mark(mutator_of(m));
+    bool found = false;
+    for (unsigned i = 0; i < mm->nbuffered; i++)
+        found |= mm->buffer[i] == (uintptr_t)p;
+    mm->nbuffered = 0;
+    return found;
+}
+
+static void
+new_chunks_and_copies_are_shaded(void **state)
+{
+    struct fixture f;
+    open_fixture(&f, GH_GOGC_OFF);
+    struct gh_uarena *ua = gh_uarena_new(f.m);
+    struct node *n = gh_uarena_new_object(f.m, ua, f.node);
+    struct node *in_heap = gh_new(f.m, f.node);
+    gh_store(f.m, &n->other, in_heap);
+    f.m->barrier_on = true;
+    gh_uarena_clone(f.m, n, f.node);
+    assert_true(shaded(f.m, in_heap));
+    fill_chunk(&f, ua);
+    const struct uchunk *newest =
+        pages_span_of(&f.heap->pages, (uintptr_t)gh_uarena_new_object(f.m, ua, f.node))->uchunk;
+    assert_true(shaded(f.m, (void *)newest->base));
+    f.m->barrier_on = false;
+    gh_uarena_free(f.m, ua);
+    close_fixture(&f);
+}
+
 /* --- those who come too late --- */
 
 static void
@@ -515,6 +547,7 @@ main(void)
         cmocka_unit_test(addresses_rest_until_nothing_points_there),
         cmocka_unit_test(partly_used_chunks_go_on_to_the_next_arena),
         cmocka_unit_test(chunks_freed_while_marking_fault_later),
+        cmocka_unit_test(new_chunks_and_copies_are_shaded),
         cmocka_unit_test(use_after_free_is_explained),
         cmocka_unit_test(other_faults_are_passed_on),
         cmocka_unit_test(arenas_come_and_go_on_all_threads),
