@@ -37,6 +37,7 @@ gospace_alloc_chunk(struct gospace *g, struct mcache *c, struct refill *out)
     mcentral_put_swept(g, s);
     count_own(&c->counts.large_allocs, 1);
     count_own(&c->counts.large_alloc_bytes, s->elemsize);
+    object_bytes_add(g, (int64_t)s->elemsize);
     out->live_bytes = s->elemsize; /* what is to be scanned of it comes object by object */
     return u;
 }
@@ -48,5 +49,6 @@ gospace_free_chunk(struct gospace *g, struct mcache *c, struct uchunk *u)
         return false;
     count_own(&c->counts.large_frees, 1);
     count_own(&c->counts.large_free_bytes, UCHUNK_BYTES);
+    object_bytes_add(g, -(int64_t)UCHUNK_BYTES);
     return true;
 }
