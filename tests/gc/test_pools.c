@@ -255,11 +255,10 @@ what_is_put_and_what_is_taken_is_shaded(void **state)
     void *stolen = gh_pool_get(other, f.pool);
     assert_ptr_equal(stolen, it[1]);
     assert_true(shaded(other, stolen));
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         void *own = gh_pool_get(f.m, f.pool);
         assert_true(shaded(f.m, own));
     }
-    /* one is left; a second one makes it two kinds */
     gh_pool_put(f.m, f.pool, it[0]);
     shaded(f.m, it[0]);
     pools_clean_stw(&f.heap->pools); /* nobody else is at work */

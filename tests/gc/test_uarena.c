@@ -1,5 +1,6 @@
 /* test_uarena.c - user arenas: where objects lie, what they keep alive and who keeps them, what
  * happens to those who come too late, and when addresses are used again. */
+#include "gc/api/specials.h"
 #include "gc/api/uarena.h"
 #include "gc/core/heap.h"
 #include "tests/base/death.h"
@@ -395,6 +396,20 @@ free_twice(void *arg)
 }
 
 static void
+nothing(struct gh_mutator *m, void *obj, void *ctx)
+{
+}
+
+static void
+finalize(void *arg)
+{
+    struct fixture f;
+    open_fixture(&f, GH_GOGC_OFF);
+    struct gh_uarena *ua = gh_uarena_new(f.m);
+    gh_set_finalizer(f.m, gh_uarena_new_object(f.m, ua, f.node), nothing, NULL);
+}
+
+static void
 use_after_free_is_explained(void **state)
 {
     expect_death(read_freed, NULL,
@@ -403,6 +418,7 @@ use_after_free_is_explained(void **state)
     expect_death(read_freed, "", "fatal error: fault: accessed data from freed user arena 0x");
     expect_death(write_freed, NULL,
                  "fatal error: fault: accessed data from freed user arena 0x");
+    expect_death(finalize, NULL, "is in a user arena");
     expect_death(free_twice, NULL, "gh_uarena_free: user arena 1 was freed before");
 }
 
