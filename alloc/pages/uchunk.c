@@ -6,7 +6,7 @@
  * counts as neither, and is only address space until it is used again.
  *
  * Locks: PAGES for lists and counters; system calls are made without it. Does not write into
- * memory to have it backed, as Go does in hope of huge pages: the first use of a page backs it.
+ * memory to have it backed, as Go does in hope of huge pages: they are asked for instead.
  */
 #include "alloc/pages/uchunk.h"
 
@@ -109,6 +109,8 @@ uchunk_map(struct pages *p, struct uchunk *c)
         return false;
     }
     os_used(p->account, (void *)c->base, UCHUNK_BYTES);
+    if (!p->account->no_huge_pages)
+        os_advise((void *)c->base, UCHUNK_BYTES, OS_HUGEPAGE); /* most will be used soon */
     lock_acquire(&p->lock);
     uint64_t excess = scavenge_excess_locked(p, UCHUNK_BYTES);
     uchunk_book_locked(p, UCHUNK_BYTES);

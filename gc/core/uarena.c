@@ -306,15 +306,10 @@ uchunk_take(struct uchunk *c, const struct gh_type *t, size_t n)
     return t->ptr_bytes > 0 ? uchunk_take_front(c, t, n) : uchunk_take_back(c, n * t->size);
 }
 
-void *
-gh_uarena_new_array(struct gh_mutator *m, struct gh_uarena *ua, const struct gh_type *t,
-                    size_t n)
+/* `n` values, together no larger than UARENA_MAX_OBJECT. */
+GH_INLINE void *
+uarena_take(struct gh_mutator *m, struct gh_uarena *ua, const struct gh_type *t, size_t n)
 {
-    uarena_check(ua, "gh_uarena_new_array");
-    if (GH_UNLIKELY(n > UARENA_MAX_OBJECT / t->size))
-        return gh_new_array(m, t, n);
-    if (GH_UNLIKELY(n == 0))
-        return gh_new_bytes(m, 0);
     for (;;) {
         uintptr_t p = uchunk_take(ua->active, t, n);
         if (GH_LIKELY(p != 0))
@@ -324,9 +319,26 @@ gh_uarena_new_array(struct gh_mutator *m, struct gh_uarena *ua, const struct gh_
 }
 
 void *
+gh_uarena_new_array(struct gh_mutator *m, struct gh_uarena *ua, const struct gh_type *t,
+                    size_t n)
+{
+    size_t bytes;
+    uarena_check(ua, "gh_uarena_new_array");
+    bool overflow = __builtin_mul_overflow(n, t->size, &bytes);
+    if (GH_UNLIKELY(overflow || bytes > UARENA_MAX_OBJECT))
+        return gh_new_array(m, t, n);
+    if (GH_UNLIKELY(n == 0))
+        return gh_new_bytes(m, 0);
+    return uarena_take(m, ua, t, n);
+}
+
+void *
 gh_uarena_new_object(struct gh_mutator *m, struct gh_uarena *ua, const struct gh_type *t)
 {
-    return t->size > UARENA_MAX_OBJECT ? gh_new(m, t) : gh_uarena_new_array(m, ua, t, 1);
+    uarena_check(ua, "gh_uarena_new_object");
+    if (GH_UNLIKELY(t->size > UARENA_MAX_OBJECT))
+        return gh_new(m, t);
+    return uarena_take(m, ua, t, 1);
 }
 
 /* --- copies --- */
