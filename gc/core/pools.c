@@ -436,6 +436,17 @@ pools_clean_stw(struct pools *p)
     lock_release(&p->lock);
 }
 
+bool
+pools_any_stw(struct pools *p)
+{
+    bool any = false;
+    lock_acquire(&p->lock);
+    for (uint32_t i = 0; i < p->npools && !any; i++)
+        any = p->pools[i] != NULL;
+    lock_release(&p->lock);
+    return any;
+}
+
 static uint64_t
 queue_scan_locked(struct pool_queue *q, void (*visit)(void *ctx, void **slot), void *ctx)
 {

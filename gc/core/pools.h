@@ -29,6 +29,8 @@ void pools_finish(struct pools *p);
 /* _stw, as a cycle begins, before anything is marked: victims are dropped, the rest become
  * victims. Go: poolCleanup. */
 void pools_clean_stw(struct pools *p);
+/* _stw: whether there are pools. */
+bool pools_any_stw(struct pools *p);
 /* Call visit(ctx, slot) for each slot that may hold an object: the world stopped, or running
  * with barriers on. `visit` may take locks of ranks above POOLLOCALS. Returns the bytes of the
  * slots.

@@ -14,6 +14,8 @@ struct gh_heap;
 
 struct side_roots {
     struct gh_heap *heap; /* immutable */
+    /* world-stopped only for writing: the pieces of this cycle, those that are not empty */
+    unsigned pieces[2], npieces;
     /* atomic: pieces handed out (relaxed), pieces not yet scanned (seq_cst: part of finding out
      * that no work is left; mark_phase.h) */
     _Atomic(unsigned) claimed, left;
