@@ -42,18 +42,34 @@ check_die(void)
 
 /* Only one thread reports. Another that throws meanwhile waits here for the process to end: its
  * trouble is most likely a consequence of the first. */
+static void
+check_elect(void)
+{
+    /* relaxed: only elects a reporter */
+    if (atomic_flag_test_and_set_explicit(&check_thrown, memory_order_relaxed)) {
+        for (;;)
+            pause();
+    }
+}
+
+/* check_die reads the environment, which is not promised to be safe in a handler, but only
+ * reads.
+ */
+void
+gh_throw_signal(const char *text, size_t bytes)
+{
+    check_elect();
+    check_write(text, bytes);
+    check_die();
+}
+
 void
 gh_throw(const char *fmt, ...)
 {
     static const char head[] = "fatal error: ";
     char text[CHECK_MESSAGE_BYTES];
 
-    /* relaxed: only elects a reporter */
-    if (atomic_flag_test_and_set_explicit(&check_thrown, memory_order_relaxed)) {
-        for (;;)
-            pause();
-    }
-
+    check_elect();
     va_list args;
     va_start(args, fmt);
     memcpy(text, head, sizeof(head) - 1);

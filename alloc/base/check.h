@@ -19,6 +19,10 @@ GH_EXTERN_C_BEGIN
  * world. The message should carry the facts: addresses, states, counts. */
 GH_API GH_NORETURN GH_COLD void gh_throw(const char *fmt, ...) GH_PRINTF(1, 2);
 
+/* The same for a signal handler: `text` is written as it is, `bytes` of it, a newline at the
+ * end; it says "fatal error: " itself. Nothing is formatted. */
+GH_NORETURN GH_COLD void gh_throw_signal(const char *text, size_t bytes);
+
 #define CHECK(cond, ...)           \
     do {                           \
         if (GH_UNLIKELY(!(cond)))  \

@@ -4,8 +4,9 @@
  * nobody is in the way; else anywhere. The arena map, one pointer for each arena the address
  * space could hold, answers "is this address in the heap?" with one load; it is 32 MiB of
  * addresses, of which only the pages that are written cost memory. Within the newest arena the
- * heap grows chunk by chunk. Go's counterpart: the arena half of malloc.go and mheap.go
- * (sysAlloc, grow, allocNeedsZero).
+ * heap grows chunk by chunk. Hints come in two lists: the upper half of the places is for
+ * arenas that are cut into chunks of user arenas (uchunk.h). Go's counterpart: the arena half
+ * of malloc.go and mheap.go (sysAlloc, grow, allocNeedsZero).
  *
  * Locks: PAGES, but for arenas_set_spans and arenas_take_fresh, which take none.
  * Does not: give address space back before the heap closes. */
@@ -21,13 +22,13 @@ static const size_t arena_map_bytes = ARENA_MAP_ENTRIES * sizeof(struct arena *)
 /* --- open and close --- */
 
 static bool
-arenas_add_hint(struct pages *p, uintptr_t addr, bool down)
+arenas_add_hint(struct pages *p, struct arena_hint **list, uintptr_t addr, bool down)
 {
     struct arena_hint *h = persistent_alloc(p->persistent, sizeof(*h), 8, OS_OTHER);
     if (h == NULL)
         return false;
-    *h = (struct arena_hint){.addr = addr, .down = down, .next = p->hints};
-    p->hints = h;
+    *h = (struct arena_hint){.addr = addr, .down = down, .next = *list};
+    *list = h;
     return true;
 }
 
@@ -51,7 +52,8 @@ arenas_open(struct pages *p, struct gh_error *err)
     os_advise((void *)p->arena_map, arena_map_bytes, OS_NOHUGEPAGE); /* touched sparsely */
     for (int i = ARENA_HINTS; i-- > 0;) {
         uintptr_t addr = GH_ARENA_HINT + (uintptr_t)(i * GH_ARENA_HINT_STEP);
-        if (!arenas_add_hint(p, addr, false)) {
+        struct arena_hint **list = i < ARENA_HINTS / 2 ? &p->hints : &p->uchunk_hints;
+        if (!arenas_add_hint(p, list, addr, false)) {
             os_release(p->account, (void *)p->arena_map, arena_map_bytes, 0, 0, OS_OTHER);
             return gh_error_set(err, GH_EXIT_FAILED, "pages_open: out of memory");
         }
@@ -74,11 +76,13 @@ arenas_count(const struct pages *p, uintptr_t base, size_t *mapped, size_t *scav
             *scavenged += (size_t)pagebits_count(c->scavenged, 0, CHUNK_PAGES) * GH_PAGE;
         }
     }
+    *mapped += uchunks_live_bytes(p, base);
 }
 
 void
 arenas_close(struct pages *p)
 {
+    uchunks_close(p);
     for (uint32_t i = 0; i < p->narenas; i++) {
         size_t mapped, scavenged;
         arenas_count(p, p->arena_base[i], &mapped, &scavenged);
@@ -113,12 +117,12 @@ arenas_room_in_lists(struct pages *p, size_t more)
     return true;
 }
 
-/* Address space for `bytes`, whole arenas: at a hint, or where the OS likes. 0 if it refuses.
- */
+/* Address space for `bytes`, whole arenas: at a hint of the list, or where the OS likes. 0 if
+ * it refuses. */
 static uintptr_t
-arenas_reserve(struct pages *p, size_t bytes)
+arenas_reserve(struct pages *p, struct arena_hint **list, size_t bytes)
 {
-    for (struct arena_hint *h; (h = p->hints) != NULL; p->hints = h->next) {
+    for (struct arena_hint *h; (h = *list) != NULL; *list = h->next) {
         if (h->down ? h->addr < bytes : h->addr + bytes > arenas_address_end)
             continue;
         uintptr_t want = h->down ? h->addr - bytes : h->addr;
@@ -134,20 +138,20 @@ arenas_reserve(struct pages *p, size_t bytes)
     uintptr_t got = (uintptr_t)os_reserve_aligned(p->account, NULL, bytes, GH_ARENA);
     if (got != 0) {
         /* from now on on both sides of it; without memory for hints it goes on as before */
-        (void)arenas_add_hint(p, got, true);
-        (void)arenas_add_hint(p, got + bytes, false);
+        (void)arenas_add_hint(p, list, got, true);
+        (void)arenas_add_hint(p, list, got + bytes, false);
     }
     return got;
 }
 
 /* Reserve `bytes`, whole arenas in a row, and make their records. 0 if the OS refuses. */
 static uintptr_t
-arenas_make(struct pages *p, size_t bytes)
+arenas_make(struct pages *p, struct arena_hint **list, size_t bytes)
 {
     size_t n = bytes / GH_ARENA;
     if (!arenas_room_in_lists(p, n))
         return 0;
-    uintptr_t base = arenas_reserve(p, bytes);
+    uintptr_t base = arenas_reserve(p, list, bytes);
     if (base == 0)
         return 0;
     for (size_t i = 0; i < n; i++) {
@@ -193,7 +197,7 @@ arenas_grow_locked(struct pages *p, size_t npages)
     size_t ask = align_up(npages * GH_PAGE, CHUNK_BYTES);
     if (ask > p->current_end - p->current_start) {
         size_t bytes = align_up(ask, GH_ARENA);
-        uintptr_t base = arenas_make(p, bytes);
+        uintptr_t base = arenas_make(p, &p->hints, bytes);
         if (base == 0)
             return false;
         if (base != p->current_end) {
@@ -207,6 +211,12 @@ arenas_grow_locked(struct pages *p, size_t npages)
         return false;
     p->current_start += ask;
     return true;
+}
+
+uintptr_t
+arenas_make_for_uchunks_locked(struct pages *p)
+{
+    return arenas_make(p, &p->uchunk_hints, GH_ARENA);
 }
 
 /* --- records --- */

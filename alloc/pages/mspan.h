@@ -43,12 +43,14 @@ enum {
 };
 
 struct special;
+struct uchunk; /* alloc/pages/uchunk.h */
 
 struct mspan {
     /* immutable while in use; set by pages */
     uintptr_t base;
     uint32_t npages;
     bool needzero;          /* the memory may hold old data */
+    struct uchunk *uchunk;  /* the span is a chunk of a user arena; NULL for all others */
     _Atomic(uint8_t) state; /* enum mspan_state; stored last (release), so that a reader who
                                found the span by address sees the fields below */
 

@@ -125,6 +125,8 @@ struct pages {
     struct pages_local *locals;
     struct scavenge_claim *claims;
     struct arena_hint *hints;
+    struct arena_hint *uchunk_hints; /* where arenas that are cut into uchunks are looked for */
+    struct uchunk *ready_uchunks;    /* not in use, through link */
     uintptr_t current_start, current_end; /* the unused rest of the newest arena */
     struct arena **all_arenas;            /* in order of creation */
     uintptr_t *arena_base;                /* their addresses */
@@ -139,6 +141,10 @@ struct pages {
     /* free, by log2 pages; emptied at a collection */
     struct mspan *stack_large[64 - GH_PAGE_SHIFT];
     _Atomic(bool) gc_running; /* stack spans are given back only when no cycle runs */
+
+    /* atomic: every uchunk ever made, through next; grows under lock, read by anybody. The
+     * release of its growth pairs with the acquire in pages_uchunks. */
+    _Atomic(struct uchunk *) uchunks;
 
     /* atomic, relaxed: statistics; Note [statistics] */
     _Atomic(uint64_t) used[SPAN_USES]; /* bytes in spans, without what locals have taken */

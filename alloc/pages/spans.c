@@ -115,7 +115,7 @@ spans_room_in_all_locked(struct pages *p)
     return true;
 }
 
-static struct mspan *
+struct mspan *
 spans_get_record_locked(struct pages *p)
 {
     struct mspan *s = p->spare_spans;
@@ -131,7 +131,7 @@ spans_get_record_locked(struct pages *p)
     return s;
 }
 
-static void
+void
 spans_put_record_locked(struct pages *p, struct mspan *s)
 {
     s->next = p->spare_spans;
@@ -245,18 +245,12 @@ spans_use_scavenged(struct pages *p, uintptr_t base, size_t npages, size_t scave
     return used_before;
 }
 
-/* Pages and a record are there: make them a span. */
-GH_INLINE struct mspan *
-spans_make(struct pages *p, struct mspan *s, uintptr_t base, size_t npages, size_t scavenged)
+GH_INLINE void
+spans_fill_in(struct pages *p, struct mspan *s, uintptr_t base, size_t npages)
 {
-    /* memory that is backed has been handed out before: no need to look at the zeroed base */
-    bool needzero = true;
-    if (scavenged > 0)
-        needzero = spans_use_scavenged(p, base, npages, scavenged);
-
     s->base = base;
     s->npages = (uint32_t)npages;
-    s->needzero = needzero;
+    s->uchunk = NULL;
     s->span_class = 0;
     s->inline_marks = false;
     s->nelems = s->div_magic = 0;
@@ -270,6 +264,25 @@ spans_make(struct pages *p, struct mspan *s, uintptr_t base, size_t npages, size
     s->manual_free = NULL;
     s->stack_order = 0;
     arenas_set_spans(p, base, npages, s);
+}
+
+void
+spans_describe(struct pages *p, struct mspan *s, uintptr_t base, size_t npages)
+{
+    spans_fill_in(p, s, base, npages);
+}
+
+/* Pages and a record are there: make them a span. */
+GH_INLINE struct mspan *
+spans_make(struct pages *p, struct mspan *s, uintptr_t base, size_t npages, size_t scavenged)
+{
+    /* memory that is backed has been handed out before: no need to look at the zeroed base */
+    bool needzero = true;
+    if (scavenged > 0)
+        needzero = spans_use_scavenged(p, base, npages, scavenged);
+
+    s->needzero = needzero;
+    spans_fill_in(p, s, base, npages);
     return s;
 }
 
@@ -386,6 +399,12 @@ spans_forget(struct pages *p, struct mspan *s, enum span_use use)
     /* release: pairs as in pages_publish; who sees DEAD has no business with the fields */
     atomic_store_explicit(&s->state, MSPAN_DEAD, memory_order_release);
     arenas_set_spans(p, s->base, s->npages, NULL);
+}
+
+void
+spans_forget_objects(struct pages *p, struct mspan *s)
+{
+    spans_forget(p, s, SPAN_OBJECTS);
 }
 
 static void

@@ -6,6 +6,7 @@
  * difference. Locks: takes PAGES, since the scavenger does not stop with the world. Allocates
  * nothing. */
 #include "alloc/pages/pages_internal.h"
+#include "alloc/pages/uchunk.h"
 
 #include <string.h>
 
@@ -149,7 +150,7 @@ verify_in_use_bit(const struct pages *p, const struct mspan *s)
 
 /* What the walk over the span records found. */
 struct verify_sums {
-    uint64_t pages, in_use_pages;
+    uint64_t pages, in_use_pages, uchunk_pages;
     size_t spans, in_use_spans, dead;
 };
 
@@ -172,7 +173,12 @@ verify_spans(const struct pages *p, struct verify_sums *sum)
         }
         verify_in_use_bit(p, s);
         sum->spans++;
+        if (s->uchunk != NULL && !uchunk_is_live(s->uchunk)) {
+            sum->in_use_spans++; /* in quarantine: address space only */
+            continue;
+        }
         sum->pages += s->npages;
+        sum->uchunk_pages += s->uchunk != NULL ? s->npages : 0u;
         if (verify_state(s) == MSPAN_IN_USE) {
             sum->in_use_spans++;
             sum->in_use_pages += s->npages;
@@ -232,7 +238,8 @@ pages_verify_stw(struct pages *p)
     verify_spans(p, &sum);
     verify_records(p, &sum);
     /* relaxed: the world is stopped, and the scavenger shut out */
-    verify_counter("mapped", atomic_load_explicit(&p->mapped, memory_order_relaxed), mapped);
+    verify_counter("mapped", atomic_load_explicit(&p->mapped, memory_order_relaxed),
+                   mapped + sum.uchunk_pages * GH_PAGE);
     verify_counter("released", atomic_load_explicit(&p->released, memory_order_relaxed),
                    scavenged * GH_PAGE);
     verify_counter("inuse", spans_used_locked(p, SPAN_OBJECTS), sum.in_use_pages * GH_PAGE);

@@ -64,6 +64,8 @@ go_begin_mark_stw(struct gh_heap *heap, enum gc_trigger why)
     atomic_store_explicit(&heap->pacer.max_stack_scan, stacks, memory_order_relaxed);
     c->globals_scan = roots_start_stw(&heap->roots);
     specials_start_stw(&heap->specials);
+    pools_clean_stw(&heap->pools);
+    side_roots_start_stw(&heap->side_roots);
     atomic_store_explicit(&heap->pacer.globals_scan, c->globals_scan, memory_order_relaxed);
     pacer_start_cycle(&heap->pacer, os_now_ns(), heap->config.procs,
                       why <= GC_TRIGGER_HEAP   ? PACER_HEAP

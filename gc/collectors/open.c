@@ -136,6 +136,9 @@ gh_heap_open(const struct gh_config *config, struct gh_error *err)
     h->sched.shrink_stacks = config->shrink_stacks;
     pages_set_memory_limit(&h->pages, h->config.memory_limit);
     roots_init(&h->roots);
+    pools_init(&h->pools);
+    uarenas_init(&h->uarenas, h);
+    side_roots_init(&h->side_roots, h);
     pacer_init(&h->pacer, h->config.gogc, h->config.memory_limit, h->config.procs);
     pacer_set_concurrent(&h->pacer, h->collector->concurrent);
     limiter_init(&h->limiter, os_now_ns(), h->config.procs);
@@ -159,6 +162,8 @@ gh_heap_open(const struct gh_config *config, struct gh_error *err)
 fail_phase:
     marker_close(&h->marker);
 fail_marker:
+    uarenas_finish(&h->uarenas);
+    pools_finish(&h->pools);
     roots_finish(&h->roots);
     sched_close(&h->sched);
     gospace_close(&h->space);
@@ -183,6 +188,8 @@ gh_heap_close(struct gh_heap *h)
     lock_finish(&h->cycles.lock);
     specials_close(&h->specials);
     marker_close(&h->marker);
+    uarenas_finish(&h->uarenas);
+    pools_finish(&h->pools);
     roots_finish(&h->roots);
     sched_close(&h->sched);
     gospace_close(&h->space);
@@ -217,6 +224,7 @@ gh_detach(struct gh_mutator *m)
     /* relaxed: statistics, read with the world stopped */
     atomic_fetch_add_explicit(&h->tiny_retired, m->tiny_allocs, memory_order_relaxed);
     m->tiny_allocs = 0;
+    pools_detach(&h->pools, mutator_of(m));
     pacer_sub_live(&h->pacer, gospace_flush(&h->space, &mutator_of(m)->cache));
     mutator_detach(mutator_of(m));
 }
@@ -262,6 +270,7 @@ gh_gc(struct gh_mutator *m)
 {
     struct gh_heap *h = m->heap;
     h->collector->collect(h, mutator_of(m), GC_TRIGGER_FORCED);
+    uarenas_fault_pending(&h->uarenas, m);
     gospace_finish_sweep(&h->space);
 }
 

@@ -14,6 +14,7 @@ stw_sweep_termination(struct gh_heap *heap)
 {
     gospace_finish_sweep(&heap->space);
     heap_flush_mutators_stw(heap); /* heapLive starts anew at the end of the cycle */
+    pools_clean_stw(&heap->pools);
     /* relaxed: the world is stopped */
     atomic_store_explicit(&heap->pages.gc_running, true, memory_order_relaxed);
 }
@@ -26,6 +27,7 @@ stw_mark(struct gh_heap *heap, struct gh_cycle *c, bool verify)
     gospace_start_mark_stw(&heap->space);
     marker_begin_stw(k);
     c->globals_scan = roots_scan_stw(&heap->roots, marker_root, &k->workers[0]);
+    c->globals_scan += side_roots_visit(&heap->side_roots, marker_root, &k->workers[0]);
     for (struct mutator *m = world_first(&heap->sched); m != NULL; m = world_next(m))
         c->stack_scan += stack_scan(m, marker_root, &k->workers[0]);
     specials_mark_roots(heap, &k->workers[0]);

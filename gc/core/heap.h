@@ -10,8 +10,11 @@
 #include "gc/core/mark_phase.h"
 #include "gc/core/marker.h"
 #include "gc/core/pacer.h"
+#include "gc/core/pools.h"
 #include "gc/core/roots.h"
+#include "gc/core/side_roots.h"
 #include "gc/core/specials.h"
+#include "gc/core/uarena.h"
 #include "gc/sched/world.h"
 
 enum gc_trigger {
@@ -82,6 +85,9 @@ struct gh_heap {
     struct gospace space;
     struct sched sched;
     struct roots roots;
+    struct pools pools;
+    struct uarenas uarenas;
+    struct side_roots side_roots;
     struct pacer pacer;
     struct limiter limiter;
     struct marker marker;

@@ -75,7 +75,7 @@ bool
 mark_phase_any_work(const struct mark_phase *p)
 {
     return workbuf_any_full(&p->marker->bufs) || roots_any_left(&p->heap->roots) ||
-           specials_any_left(&p->heap->specials);
+           specials_any_left(&p->heap->specials) || side_roots_any_left(&p->heap->side_roots);
 }
 
 /* seq_cst: Note [end of marking] */
@@ -138,6 +138,9 @@ mark_phase_drain(struct mark_phase *p, struct mark_worker *w)
     if (roots_any_left(&p->heap->roots) && phase_scan_roots(p, w))
         return true;
     if (specials_any_left(&p->heap->specials) && specials_mark_piece(&p->heap->specials, w))
+        return true;
+    if (side_roots_any_left(&p->heap->side_roots) &&
+        side_roots_mark_piece(&p->heap->side_roots, w))
         return true;
     return !marker_drain(w) && w->scan_work >= w->scan_limit;
 }

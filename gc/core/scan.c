@@ -3,6 +3,7 @@
  * Here are the order of work and the objects that have no inline marks: larger than 512 bytes
  * (a type in the header or in the span record), and the 8-byte class. Pages of small objects
  * are in scan_page.c, single references in mark_ref.h. Go: gcDrain, scanobject. */
+#include "alloc/pages/uchunk.h"
 #include "gc/core/mark_ref.h"
 #include "gc/core/marker_crew.h"
 
@@ -187,17 +188,36 @@ scan_typed(struct mark_worker *w, const struct gh_type *t, uintptr_t data, uintp
     }
 }
 
+/* Words of [from, to) in a chunk of a user arena that its bits say are references. `from` is a
+ * whole word of bits. */
+static void
+scan_uchunk(struct mark_worker *w, const struct uchunk *c, uintptr_t from, uintptr_t to)
+{
+    for (uintptr_t a = from; a < to; a += 64 * GH_WORD) {
+        /* relaxed: ordered by `front`; gc/core/uarena.c, Note [uchunks and marking] */
+        uint64_t bits =
+            __atomic_load_n(&c->bits[(a - c->base) / GH_WORD / 64], __ATOMIC_RELAXED);
+        if (to - a < 64 * GH_WORD)
+            bits &= bits_low((unsigned)((to - a) / GH_WORD));
+        for (; bits != 0; bits &= bits - 1)
+            scan_word(w, a + bits_ctz(bits) * GH_WORD);
+    }
+}
+
 /* A piece of a large object; the first piece brings the others along. */
 static void
 scan_large(struct mark_worker *w, uintptr_t addr, const struct mspan *s)
 {
-    uintptr_t end = s->base + s->elemsize;
+    uintptr_t end = s->uchunk != NULL ? uchunk_scan_end(s->uchunk) : s->base + s->elemsize;
     if (addr == s->base)
         for (uintptr_t o = addr + MARKER_OBLET; o < end; o += MARKER_OBLET)
             worker_push(w, o);
     uintptr_t to = addr + MARKER_OBLET < end ? addr + MARKER_OBLET : end;
     w->scan_work += to - addr;
-    scan_typed(w, s->large_type, s->base, addr, to);
+    if (s->uchunk != NULL)
+        scan_uchunk(w, s->uchunk, addr, to);
+    else
+        scan_typed(w, s->large_type, s->base, addr, to);
 }
 
 /* An object whose references its page's bitmap knows. */

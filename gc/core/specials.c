@@ -75,6 +75,7 @@ specials_locate(struct gh_mutator *m, const void *p, const char *who, struct obj
     struct gospace *space = &m->heap->space;
     CHECK(p != NULL, "%s: the object is NULL", who);
     if (gospace_find_object(space, (uintptr_t)p, out)) {
+        CHECK(out->span->uchunk == NULL, "%s: %p is in a user arena", who, p);
         gospace_ensure_swept(space, out->span);
         return true;
     }

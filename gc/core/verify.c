@@ -7,6 +7,7 @@
  * verify_heap_stw asks each room to check its own books. */
 #include "gc/core/heap.h"
 
+#include "alloc/pages/uchunk.h"
 #include "alloc/spaces/go/markbits.h"
 
 #include <stdlib.h>
@@ -102,6 +103,16 @@ verify_bitmap(struct verify_set *s, const struct object_ref *o)
 }
 
 static void
+verify_uchunk(struct verify_set *s, const struct uchunk *c)
+{
+    for (uintptr_t a = c->base; a < uchunk_scan_end(c); a += GH_WORD) {
+        size_t w = (a - c->base) / GH_WORD;
+        if (c->bits[w / 64] >> (w % 64) & 1)
+            verify_visit(s, (void **)a);
+    }
+}
+
+static void
 verify_object(struct verify_set *s, uintptr_t obj)
 {
     struct object_ref o;
@@ -110,7 +121,9 @@ verify_object(struct verify_set *s, uintptr_t obj)
     if (o.span->span_class & 1)
         return;
     uintptr_t end = o.base + o.span->elemsize;
-    if (o.span->span_class == 0)
+    if (o.span->uchunk != NULL)
+        verify_uchunk(s, o.span->uchunk);
+    else if (o.span->span_class == 0)
         verify_typed(s, o.span->large_type, o.base, end);
     else if (o.span->elemsize > GH_HEADER_MIN)
         verify_typed(s, *(const struct gh_type **)o.base, o.base + GH_HEADER, end);
@@ -131,6 +144,7 @@ verify_marks_stw(struct gh_heap *heap)
     struct verify_set s = {.heap = heap};
     verify_set_grow(&s);
     roots_scan_stw(&heap->roots, verify_visit, &s);
+    side_roots_visit(&heap->side_roots, verify_visit, &s);
     for (struct mutator *m = world_first(&heap->sched); m != NULL; m = world_next(m))
         stack_scan(m, verify_visit, &s);
     struct specials_visitor v = {.ctx = &s, .root = verify_visit, .contents = verify_contents};

@@ -10,6 +10,7 @@
 #include "gc/sched/procs.h"
 
 struct sched;
+struct pool_entry;
 
 struct mutator {
     struct gh_mutator pub; /* first: the two pointers convert into each other */
@@ -20,6 +21,8 @@ struct mutator {
     bool shrink_wanted; /* set by the scan of the stack, done by the owner when he goes on */
     uint64_t stack_copies, stack_shrinks;
     void *client; /* of the sched's client: what marking keeps for this mutator */
+    struct pool_entry *pool_entries; /* [npool_entries], gc/core/pools.h; NULL until used */
+    uint32_t npool_entries;
 
     /* guarded by the WORLD lock */
     struct actor actor;

@@ -16,10 +16,10 @@ HOWS=("--marker spans" "--marker objects" "--marker spans --procs 1" "--marker o
 
 # Sizes: torture collects at every refill and checks the heap each time; sanitizers are slow.
 case $BUILD in
-torture) D=6 GB="--depth 7 --array 2000" N=500 BIG=60 MIB=1 LOG=8 RAND=3 LARGE=25 NULL=20k DOCS=20 KIB=50 ;;
-asan | ubsan) D=8 GB="--depth 8 --array 5000" N=5k BIG=200 MIB=4 LOG=10 RAND=7 LARGE=30 NULL=200k DOCS=60 KIB=500 ;;
-tsan) D=7 GB="--depth 7 --array 3000" N=3k BIG=100 MIB=2 LOG=9 RAND=5 LARGE=20 NULL=20k DOCS=30 KIB=300 ;;
-*) D=10 GB="--depth 10 --array 20k" N=30k BIG=400 MIB=8 LOG=12 RAND=9 LARGE=60 NULL=1M DOCS=200 KIB=3000 ;;
+torture) D=6 GB="--depth 7 --array 2000" N=500 BIG=60 MIB=1 LOG=8 RAND=3 LARGE=25 NULL=20k DOCS=20 KIB=50 ROUNDS=1k ARENAS=6 ;;
+asan | ubsan) D=8 GB="--depth 8 --array 5000" N=5k BIG=200 MIB=4 LOG=10 RAND=7 LARGE=30 NULL=200k DOCS=60 KIB=500 ROUNDS=3k ARENAS=10 ;;
+tsan) D=7 GB="--depth 7 --array 3000" N=3k BIG=100 MIB=2 LOG=9 RAND=5 LARGE=20 NULL=20k DOCS=30 KIB=300 ROUNDS=1k ARENAS=6 ;;
+*) D=10 GB="--depth 10 --array 20k" N=30k BIG=400 MIB=8 LOG=12 RAND=9 LARGE=60 NULL=1M DOCS=200 KIB=3000 ROUNDS=10k ARENAS=30 ;;
 esac
 
 # A document with all kinds of values, all lengths of strings, some depth.
@@ -103,6 +103,12 @@ single sweep --log2 $LOG --mode gc
 single sweep --log2 $LOG --mode nogc
 single large --n $LARGE --window 5
 single frag --log2 $LOG --pages $BIG
+threaded pool --rounds $ROUNDS --hold 5 --bytes 64
+for pattern in skewed fresh; do
+    single pool --rounds $ROUNDS --hold 20 --pattern $pattern --threads 3
+done
+threaded arena --rounds $ARENAS --depth $LOG --window 3
+single arena --rounds $ARENAS --depth 3 --in heap --threads 2
 
 echo "$RUNS runs, $FAILED failed"
 [ $FAILED -eq 0 ] && [ $RUNS -gt 100 ]

@@ -4,6 +4,7 @@
 
 #include "workloads/api/workload.h"
 
+extern const struct gh_workload workload_arena;
 extern const struct gh_workload workload_binary_trees;
 extern const struct gh_workload workload_churn;
 extern const struct gh_workload workload_finalizers;
@@ -17,6 +18,7 @@ extern const struct gh_workload workload_mark;
 extern const struct gh_workload workload_mb;
 extern const struct gh_workload workload_mutate;
 extern const struct gh_workload workload_null;
+extern const struct gh_workload workload_pool;
 extern const struct gh_workload workload_spike;
 extern const struct gh_workload workload_sweep;
 extern const struct gh_workload workload_weak;

@@ -140,6 +140,11 @@ bool gospace_refill(struct gospace *g, struct mcache *c, unsigned span_class, ui
  */
 void *gospace_alloc_large(struct gospace *g, struct mcache *c, size_t bytes,
                           const struct gh_type *type, struct refill *out);
+/* Owner: a chunk for a user arena, zero, counted as one large object; and the end of it: its
+ * memory faults at once (false, and nothing changed, if the OS refuses), its addresses are used
+ * again when a sweep finds that nothing points into it. Not while marking. */
+struct uchunk *gospace_alloc_chunk(struct gospace *g, struct mcache *c, struct refill *out);
+bool gospace_free_chunk(struct gospace *g, struct mcache *c, struct uchunk *u);
 /* Owner: write the pointer bits of the slot at `p` (BITS layout, elemsize = slot_bytes). */
 void gospace_write_bits(uintptr_t p, size_t slot_bytes, uint64_t mask);
 

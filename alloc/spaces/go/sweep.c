@@ -31,6 +31,7 @@
  * what it did. A span that was cached across the start of a sweep is in no set; whoever flushes
  * the caches before the next cycle (gospace_start_mark_stw checks it) has it swept. */
 #include "alloc/base/bits.h"
+#include "alloc/pages/uchunk.h"
 #include "alloc/spaces/go/internal.h"
 
 #include <sched.h>
@@ -146,6 +147,8 @@ count_swept(struct gospace *g, struct mcache *c, const struct mspan *s, uint32_t
     tally(own, &to->swept_spans, &to->swept_spans, 1);
     if (freed > 0)
         object_bytes_add(g, -(int64_t)(freed * s->elemsize));
+    if (s->uchunk != NULL && !uchunk_is_live(s->uchunk))
+        return; /* not in use: nor was it counted among the pages to sweep */
     /* relaxed: statistics */
     atomic_fetch_add_explicit(&g->pages_swept, s->npages, memory_order_relaxed);
 }
@@ -162,8 +165,9 @@ sweep_span(struct gospace *g, struct mcache *c, struct mspan *s, bool keep)
         marks = inline_marks;
     }
     uint32_t live = count_marks(s, marks);
-    count_swept(g, c, s, s->alloc_count - live);
-    if (GH_UNLIKELY(g->clobber_free))
+    /* a chunk of a user arena was counted when it was freed */
+    count_swept(g, c, s, s->uchunk != NULL ? 0 : s->alloc_count - live);
+    if (GH_UNLIKELY(g->clobber_free) && s->uchunk == NULL)
         clobber_dead(s, marks);
     if (s->alloc_count > 0)
         s->needzero = true;
@@ -276,6 +280,10 @@ sweep_settle(struct gospace *g, struct mcache *c, struct mspan *s, struct sweep_
 {
     if (sweep_span(g, c, s, false)) {
         sweep_put(g, s);
+        return 0;
+    }
+    if (GH_UNLIKELY(s->uchunk != NULL)) { /* its pages are for user arenas only */
+        pages_uchunk_retire(g->pages, s->uchunk);
         return 0;
     }
     size_t npages = s->npages;

@@ -10,6 +10,7 @@
  * Contexts: world stopped, caches flushed, no sweeper between claim and done (sweeping may be
  * unfinished). Takes PAGES for the list of spans. Does not read objects. */
 #include "alloc/base/bits.h"
+#include "alloc/pages/uchunk.h"
 #include "alloc/spaces/go/internal.h"
 
 struct tour {
@@ -199,6 +200,8 @@ visit_span(struct tour *t, struct mspan *s)
     check_bits(s);
     check_lookup(t->g, s);
     t->spans++;
+    if (s->uchunk != NULL && !uchunk_is_live(s->uchunk))
+        return; /* in quarantine: counted as freed already */
     if (s->span_class >> 1 == 0) {
         t->large += s->alloc_count;
         t->large_bytes += s->elemsize;

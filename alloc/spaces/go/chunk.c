@@ -1,0 +1,54 @@
+/* chunk.c - a chunk of a user arena as a span: one large object, as far as marking bits,
+ * sweeping and statistics go (Go: allocUserArenaChunk, freeUserArenaChunk).
+ *
+ * The span is of class 0 and stays so after the free: markers look at the state of its uchunk
+ * before they read it (alloc/pages/uchunk.h, Note [uchunk states]). It counts as allocated when
+ * it is handed out, and as freed when it is made to fault, not when it leaves the quarantine.
+ *
+ * Contexts: owner of the cache. The sweep retires what is unmarked (sweep.c). */
+#include "alloc/pages/uchunk.h"
+#include "alloc/spaces/go/internal.h"
+#include "alloc/spaces/go/markbits.h"
+
+/* What the record of a large object must name. Never read: a chunk has bits of its own. */
+static const uint64_t chunk_mask = 1;
+static const struct gh_type chunk_type = {
+    .size = GH_WORD, .ptr_bytes = GH_WORD, .ptr_mask = &chunk_mask, .name = "user arena chunk"};
+
+struct uchunk *
+gospace_alloc_chunk(struct gospace *g, struct mcache *c, struct refill *out)
+{
+    *out = (struct refill){0};
+    struct uchunk *u = pages_uchunk_alloc(g->pages);
+    if (u == NULL)
+        return NULL;
+    struct mspan *s = u->span;
+    if (!span_init_large(g, s, &chunk_type)) {
+        if (pages_uchunk_fault(g->pages, u)) /* else it is lost until the heap closes */
+            pages_uchunk_retire(g->pages, u);
+        return NULL;
+    }
+    if (c->black) {
+        s->mark_bits[0] = 1; /* not published yet: nobody else can see it */
+        black_count(c, s->span_class, 1, s->elemsize);
+        markbits_note_page(pages_arena_of(g->pages, s->base), s->base);
+    }
+    pages_publish(g->pages, s);
+    mcentral_put_swept(g, s);
+    count_own(&c->counts.large_allocs, 1);
+    count_own(&c->counts.large_alloc_bytes, s->elemsize);
+    object_bytes_add(g, (int64_t)s->elemsize);
+    out->live_bytes = s->elemsize; /* what is to be scanned of it comes object by object */
+    return u;
+}
+
+bool
+gospace_free_chunk(struct gospace *g, struct mcache *c, struct uchunk *u)
+{
+    if (!pages_uchunk_fault(g->pages, u))
+        return false;
+    count_own(&c->counts.large_frees, 1);
+    count_own(&c->counts.large_free_bytes, UCHUNK_BYTES);
+    object_bytes_add(g, -(int64_t)UCHUNK_BYTES);
+    return true;
+}
