@@ -86,10 +86,17 @@ phase_is_quiet(const struct mark_phase *p)
            atomic_load(&p->stacks_left) == 0;
 }
 
+static bool
+phase_has_answers(const struct mark_phase *p)
+{
+    return atomic_load(&p->finishing) == FINISH_ASKED && atomic_load(&p->acks_left) == 0;
+}
+
 bool
 mark_phase_wants_end(const struct mark_phase *p)
 {
-    return phase_is_quiet(p) && atomic_load(&p->finishing) == 0;
+    return phase_has_answers(p) ||
+           (phase_is_quiet(p) && atomic_load(&p->finishing) == FINISH_NOBODY);
 }
 
 void
@@ -174,7 +181,7 @@ phase_decide(struct mark_phase *p, struct actor *self)
 {
     if (!atomic_load(&p->flushed) && phase_is_quiet(p) && p->terminate(p->heap, self))
         return; /* the end has cleared `finishing` in the stop */
-    atomic_store(&p->finishing, 0);
+    atomic_store(&p->finishing, FINISH_NOBODY);
     mark_phase_wake(p);
     mark_phase_finish_if_quiet(p, self);
 }
@@ -183,9 +190,9 @@ phase_decide(struct mark_phase *p, struct actor *self)
 static bool
 phase_all_answered(struct mark_phase *p)
 {
-    int one = 1;
-    return atomic_load(&p->acks_left) == 0 &&
-           atomic_compare_exchange_strong(&p->finishing, &one, 2);
+    int asked = FINISH_ASKED;
+    return phase_has_answers(p) &&
+           atomic_compare_exchange_strong(&p->finishing, &asked, FINISH_DECIDING);
 }
 
 void
@@ -202,8 +209,6 @@ mark_phase_serve(struct mark_phase *p, struct mutator *m, uint32_t requests, boo
         if (any)
             atomic_store(&p->flushed, true);
         atomic_fetch_sub(&p->acks_left, 1);
-        if (owner && phase_all_answered(p))
-            phase_decide(p, &m->actor);
     }
     if ((requests & REQUEST_SLICE) && owner)
         assist_slice_if_due(m);
@@ -211,19 +216,28 @@ mark_phase_serve(struct mark_phase *p, struct mutator *m, uint32_t requests, boo
         mark_phase_finish_if_quiet(p, &m->actor);
 }
 
-void
-mark_phase_finish_if_quiet(struct mark_phase *p, struct actor *self)
+/* Ask everybody. The caller has moved `finishing` from NOBODY to ASKING. */
+static void
+phase_ask(struct mark_phase *p)
 {
-    int none = 0;
-    if (!mark_phase_is_on(p) || !phase_is_quiet(p) ||
-        !atomic_compare_exchange_strong(&p->finishing, &none, 1))
-        return;
     struct sched *s = &p->heap->sched;
     atomic_store(&p->flushed, false);
     lock_acquire(&s->procs.lock);
     atomic_store(&p->acks_left, (int)world_post_locked(s, REQUEST_FLUSH));
+    atomic_store(&p->finishing, FINISH_ASKED);
     lock_release(&s->procs.lock);
     world_serve_idle(s);
+}
+
+void
+mark_phase_finish_if_quiet(struct mark_phase *p, struct actor *self)
+{
+    int nobody = FINISH_NOBODY;
+    if (!mark_phase_is_on(p))
+        return;
+    if (phase_is_quiet(p) &&
+        atomic_compare_exchange_strong(&p->finishing, &nobody, FINISH_ASKING))
+        phase_ask(p);
     if (phase_all_answered(p))
         phase_decide(p, self);
 }
@@ -238,7 +252,7 @@ mark_phase_start_stw(struct mark_phase *p)
     p->marker->published_ctx = p;
     p->retired = (struct mark_result){0};
     atomic_store(&p->busy, 0);
-    atomic_store(&p->finishing, 0);
+    atomic_store(&p->finishing, FINISH_NOBODY);
     atomic_store_explicit(&p->parks, 0, memory_order_relaxed);
     atomic_store_explicit(&p->stack_scan, 0, memory_order_relaxed);
     for (struct mutator *m = world_first(&heap->sched); m != NULL; m = world_next(m)) {
@@ -310,7 +324,7 @@ mark_phase_end_stw(struct mark_phase *p, struct mark_result *out)
     worker_finish(&p->roots_worker);
     marker_add_up(&p->roots_worker, out);
     mark_threads_add_up_stw(p, out);
-    atomic_store(&p->finishing, 0);
+    atomic_store(&p->finishing, FINISH_NOBODY);
     /* the threads and mutators that wait see that the phase is over */
     lock_acquire(&p->lock);
     cond_broadcast(&p->work);

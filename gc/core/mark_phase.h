@@ -21,10 +21,14 @@
  * that finds work, the world goes on, `restarts` is counted, and marking resumes. The ragged
  * barrier only makes that rare.
  *
- * `finishing` says who is at it: 0 nobody; 1 the ragged barrier is under way; 2 one thread, the
- * one that moved it from 1 to 2, decides. Only the move from 0 to 1 starts anything, and after
- * each return to 0 the same thread looks again whether it is quiet, so that nobody's finding is
- * lost. */
+ * `finishing` (enum mark_finish) says who is at it: nobody; one thread, which asks; everybody,
+ * who answer; one thread, the first to see all answers, which decides. Only the move from
+ * NOBODY to ASKING starts anything, and after each return to NOBODY the same thread looks again
+ * whether it is quiet, so that nobody's finding is lost. Nor is the last answer: a mutator that
+ * gives it looks afterwards. Who gives it for one that sleeps cannot decide in the middle of
+ * serving, but every caller of world_serve_idle calls mark_phase_finish_if_quiet next. That
+ * need not be the one who asked: a sleeper that is held for an earlier request is left to who
+ * holds it. */
 #ifndef GH_GC_CORE_MARK_PHASE_H
 #define GH_GC_CORE_MARK_PHASE_H
 
@@ -33,6 +37,8 @@
 #include "gc/sched/world.h"
 
 struct gh_heap;
+
+enum mark_finish { FINISH_NOBODY, FINISH_ASKING, FINISH_ASKED, FINISH_DECIDING };
 
 struct mark_thread {
     struct mark_worker work;
@@ -62,8 +68,8 @@ struct mark_phase {
     _Atomic(int) busy;
     _Atomic(int) stacks_left;
     _Atomic(int) acks_left;
-    _Atomic(int) finishing;
-    _Atomic(bool) flushed; /* somebody had something to publish at the ragged barrier */
+    _Atomic(int) finishing; /* enum mark_finish */
+    _Atomic(bool) flushed;  /* somebody had something to publish at the ragged barrier */
 
     /* atomic, relaxed: hints and statistics */
     _Atomic(int) asleep;          /* worker threads that wait for work */
@@ -117,9 +123,11 @@ mark_phase_is_on(const struct mark_phase *p)
     return atomic_load_explicit(&p->on, memory_order_relaxed);
 }
 
-/* Whether it is quiet and nobody is at it: somebody should finish it. A hint. */
+/* Whether it is quiet, or all have answered, and nobody is at it: somebody should finish it. A
+ * hint. */
 bool mark_phase_wants_end(const struct mark_phase *p);
-/* Finish the phase if it is quiet. `self` RUNNING, at a safepoint. May stop the world. */
+/* Finish the phase if it is quiet, or if all have answered. `self` RUNNING, at a safepoint. May
+ * stop the world. */
 void mark_phase_finish_if_quiet(struct mark_phase *p, struct actor *self);
 /* Whether there is anything to drain: a hint. */
 bool mark_phase_any_work(const struct mark_phase *p);

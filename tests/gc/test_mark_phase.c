@@ -1,0 +1,108 @@
+/* test_mark_phase.c - how a mark phase ends when those who take part come in an awkward order:
+ * answers given on behalf of sleepers, roots that go while the world stands, no worker threads.
+ *
+ * A cycle that never ends shows as a test that does not return: so what may hang runs on a
+ * thread of its own, and is given LONG_NS. */
+#include "gc/core/heap.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <time.h>
+
+static const int64_t LONG_NS = INT64_C(20) * 1000 * 1000 * 1000;
+
+static struct gh_heap *
+open_heap(int procs)
+{
+    struct gh_config c;
+    struct gh_error err;
+    gh_config_init(&c);
+    c.procs = procs;
+    c.verify = true;
+    struct gh_heap *h = gh_heap_open(&c, &err);
+    assert_non_null(h);
+    return h;
+}
+
+static void
+nap(void)
+{
+    struct timespec t = {.tv_nsec = 100000};
+    nanosleep(&t, NULL);
+}
+
+/* Wait for *flag, but not for ever. */
+static void
+wait_for(_Atomic(bool) *flag, const char *what)
+{
+    int64_t until = os_now_ns() + LONG_NS;
+    while (!atomic_load(flag) && os_now_ns() < until)
+        nap();
+    if (!atomic_load(flag))
+        fail_msg("%s has not come to an end", what);
+}
+
+/* --- a sleeper is held while the ragged barrier begins --- */
+
+static struct sched_client real;
+
+/* As the real one, but slow to let go of a sleeper whose stack it has scanned: until somebody
+ * has found the phase quiet and asked everybody, or there is none who could. */
+static void
+slow_serve(void *ctx, struct mutator *m, uint32_t requests, bool owner)
+{
+    struct gh_heap *h = ctx;
+    real.serve(ctx, m, requests, owner);
+    int64_t until = os_now_ns() + INT64_C(200) * 1000 * 1000;
+    while (!owner && (requests & REQUEST_SCAN) && os_now_ns() < until &&
+           atomic_load(&h->mark_phase.acks_left) == 0)
+        nap();
+    if (!owner && (requests & REQUEST_SCAN))
+        nap(); /* and has looked for sleepers to ask */
+}
+
+static _Atomic(bool) collected;
+
+static void *
+collect(void *arg)
+{
+    struct gh_heap *h = arg;
+    h->collector->collect(h, NULL, GC_TRIGGER_TIME);
+    atomic_store(&collected, true);
+    return NULL;
+}
+
+static void
+an_answer_given_for_a_sleeper_ends_the_phase(void **state)
+{
+    (void)state;
+    struct gh_heap *h = open_heap(2);
+    pthread_t t;
+    struct gh_mutator *m = gh_attach(h, "sleeper");
+    real = h->sched.client;
+    h->sched.client.serve = slow_serve;
+    gh_blocked_enter(m);
+    for (int i = 0; i < 3; i++) {
+        atomic_store(&collected, false);
+        assert_int_equal(pthread_create(&t, NULL, collect, h), 0);
+        wait_for(&collected, "a collection of a sleeping heap");
+        pthread_join(t, NULL);
+    }
+    gh_blocked_exit(m);
+    gh_detach(m);
+    gh_heap_close(h);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_answer_given_for_a_sleeper_ends_the_phase),
+    };
+    return cmocka_run_group_tests_name("mark_phase", tests, NULL, NULL);
+}
