@@ -107,6 +107,7 @@ stage_begin(struct stage *s)
     assert_true(mark_phase_is_on(&s->heap->mark_phase));
     stage_run(s, s->b);
     assert_int_equal(atomic_load(&s->heap->mark_phase.stacks_left), 1);
+    atomic_fetch_add(&s->heap->mark_phase.busy, 1); /* so that no safepoint ends the phase */
 }
 
 /* Mark all that is grey and published. */
@@ -134,6 +135,7 @@ static inline void
 stage_finish(struct stage *s)
 {
     struct mark_phase *p = &s->heap->mark_phase;
+    atomic_fetch_sub(&p->busy, 1);
     while (mark_phase_is_on(p)) {
         stage_drain(s);
         mark_phase_finish_if_quiet(p, &mutator_of(s->a)->actor);
