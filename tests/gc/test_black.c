@@ -42,6 +42,15 @@ object_at(const struct stage *s, const void *p)
     return o;
 }
 
+/* The reclaimer takes a span whose first page is not noted for one without marks. */
+static bool
+is_noted(const struct stage *s, const struct object_ref *o)
+{
+    const struct arena *a = pages_arena_of(&s->heap->pages, o->span->base);
+    size_t page = (o->span->base >> GH_PAGE_SHIFT) % GH_PAGES_PER_ARENA;
+    return atomic_load(&a->page_marks[page / 64]) >> page % 64 & 1;
+}
+
 static bool
 is_claimed_for_scanning(const struct object_ref *o)
 {
@@ -62,6 +71,7 @@ objects_are_born_black_while_a_cycle_marks(void **state)
             void *p = kinds_new(&k, s.a, kind);
             struct object_ref o = object_at(&s, p);
             assert_true(markbits_is_set(o.span, o.index));
+            assert_true(is_noted(&s, &o));
             if (o.span->inline_marks)
                 assert_true(is_claimed_for_scanning(&o));
         }
@@ -93,6 +103,7 @@ runs_are_cut_where_marking_begins(void **state)
             assert_true(stage_is_marked(&s, young[i][kind]));
         }
     stage_end(&s);
+    assert_int_equal(s.cycles[0].objects_marked, 5 * KINDS);
     assert_int_equal(stage_objects(&s), 5 * KINDS);
     stage_begin(&s);
     stage_end(&s);
