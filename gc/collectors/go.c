@@ -19,6 +19,8 @@
 
 #include <string.h>
 
+enum { GO_ALONE_WORK = 64 * 1024 }; /* bytes scanned between safepoints, where no thread marks */
+
 static enum cycle_state
 go_state(const struct gh_heap *heap)
 {
@@ -286,6 +288,26 @@ go_mark_alone(struct gh_heap *heap)
     go_return_processor(heap, &self);
 }
 
+/* The same for a mutator that is about to wait for the end of a cycle, which nobody might bring
+ * about: mark until the phase is over. Safepoint. */
+static void
+go_mark_if_alone(struct gh_heap *heap, struct mutator *self)
+{
+    struct mark_phase *p = &heap->mark_phase;
+    struct mark_worker *w = &mutator_mark(self)->work;
+    lock_acquire(&p->lock);
+    bool alone = p->nthreads == 0;
+    lock_release(&p->lock);
+    while (alone && mark_phase_is_on(p)) {
+        w->scan_limit = w->scan_work + GO_ALONE_WORK;
+        mark_phase_begin_drain(p, w);
+        mark_phase_drain(p, w);
+        mark_phase_end_drain(p, w);
+        mark_phase_finish_if_quiet(p, &self->actor);
+        mutator_safepoint(self);
+    }
+}
+
 /* No mutator: wait until no cycle is under way. */
 static void
 go_settle(struct gh_heap *heap)
@@ -315,6 +337,7 @@ go_collect_whole(struct gh_heap *heap, struct mutator *self, enum gc_trigger why
         lock_acquire(&y->lock);
         uint64_t started = y->started;
         lock_release(&y->lock);
+        go_mark_if_alone(heap, self);
         go_wait(heap, self, started);
         /* somebody else's will do, but not for what only ours does */
         if (ours || (started > before && why != GC_TRIGGER_VERIFY))
