@@ -156,10 +156,38 @@ page_count(const struct page_scan *p)
     }
 }
 
+/* Everything marked and not yet scanned. */
+static void
+page_scan_marked(struct page_scan *p)
+{
+    for (unsigned k = 0; k < MARK_WORDS; k++) {
+        /* seq_cst: after page_release; see Note [page ownership] */
+        uint64_t marked = __atomic_load_n(&p->marks[k], __ATOMIC_SEQ_CST);
+        if (k == MARK_WORDS - 1)
+            marked &= bits_low(56); /* the class */
+        uint64_t objects = page_claim(p, k, marked);
+        if (objects != 0)
+            page_objects(p, k, objects);
+    }
+}
+
+/* What the objects scanned so far lead to in this page, and so on. */
+static void
+page_follow(struct page_scan *p)
+{
+    while (p->todo != 0) {
+        unsigned k = bits_len(p->todo) - 1;
+        p->todo &= ~(1u << k);
+        uint64_t objects = page_claim(p, k, page_publish(p, k));
+        page_objects(p, k, objects);
+    }
+}
+
 void
 scan_page(struct mark_worker *w, uintptr_t entry)
 {
-    uintptr_t page = align_down(entry, GH_PAGE);
+    unsigned slot = (unsigned)(entry >> GREY_SLOT_SHIFT);
+    uintptr_t page = align_down(entry & bits_low(GREY_SLOT_SHIFT), GH_PAGE);
     unsigned span_class = (unsigned)(entry % GH_PAGE) >> 1;
     struct page_scan p = {
         .w = w,
@@ -171,21 +199,10 @@ scan_page(struct mark_worker *w, uintptr_t entry)
         .words = sizeclass_bytes[span_class >> 1] / GH_WORD,
         .magic = sizeclass_magic[span_class >> 1],
     };
-    page_release(w, page);
-    for (unsigned k = 0; k < MARK_WORDS; k++) {
-        /* seq_cst: after page_release; see Note [page ownership] */
-        uint64_t marked = __atomic_load_n(&p.marks[k], __ATOMIC_SEQ_CST);
-        if (k == MARK_WORDS - 1)
-            marked &= bits_low(56); /* the class */
-        uint64_t objects = page_claim(&p, k, marked);
-        if (objects != 0)
-            page_objects(&p, k, objects);
-    }
-    while (p.todo != 0) {
-        unsigned k = bits_len(p.todo) - 1;
-        p.todo &= ~(1u << k);
-        uint64_t objects = page_claim(&p, k, page_publish(&p, k));
-        page_objects(&p, k, objects);
-    }
+    if (page_release(w, page) == PAGE_ONE)
+        page_objects(&p, slot / 64, page_claim(&p, slot / 64, UINT64_C(1) << slot % 64));
+    else
+        page_scan_marked(&p);
+    page_follow(&p);
     page_count(&p);
 }
