@@ -9,12 +9,20 @@
  * its objects get marked, so that they are scanned together (Go 1.26: span marking, "Green
  * Tea"). Any other object goes onto the worker's buffer, last in, first out.
  *
- * Note [page ownership]. The byte `owner` of a page says that it is queued. Who marks an object
- * in it sets the mark first and looks at the byte then; who takes the page off a queue clears
- * the byte first and reads the marks then. Both steps are sequentially consistent (on x86,
+ * Note [page ownership]. The byte `owner` of a page says whether it is queued, and how many of
+ * its objects have been marked since it was taken last: none, one, or several. Who marks an
+ * object sets the mark first and then moves the byte one up; who moved it from 0 queues the
+ * page, and writes the object's slot into the entry. Who takes the page off a queue sets the
+ * byte to 0 first and looks at the marks then. Both steps are sequentially consistent (on x86,
  * locked instructions), so that a mark is either seen by the one who takes the page now, or its
- * setter finds the byte clear and queues the page again. Two workers may so scan one page at
- * the same time: each object is claimed by the atomic OR of its bit in `scans`. */
+ * setter finds the byte 0 and queues the page again. No increment is lost: the move is a
+ * compare-and-swap, and whoever loses it against a take finds 0 and queues the page.
+ *
+ * So a 1 found when the page is taken means that nobody but the one who queued it has moved the
+ * byte since the take before. All earlier marks were there to be seen by that take, or a yet
+ * earlier one; a later mark belongs to who queues the page next. What is left is the slot in
+ * the entry, and the marks need not be read. Two workers may scan one page at the same time:
+ * each object is claimed by the atomic OR of its bit in `scans`. */
 #ifndef GH_GC_CORE_MARK_REF_H
 #define GH_GC_CORE_MARK_REF_H
 
@@ -24,8 +32,11 @@
 
 /* Entries of queues and buffers are addresses with something in the bits that are free:
  *   reference queue   span class above the 48 bits of the address
- *   work buffers      a page is GREY_PAGE | class << 1 | page address; else an object's base */
-enum { GREY_PAGE = 1, REF_CLASS_SHIFT = GH_ADDR_BITS };
+ *   pages, buffers    a page is GREY_PAGE | class << 1 | page address, and above that the slot
+ *                     that made it grey; else an object's base */
+enum { GREY_PAGE = 1, REF_CLASS_SHIFT = GH_ADDR_BITS, GREY_SLOT_SHIFT = GH_ADDR_BITS };
+
+enum page_owner { PAGE_UNOWNED, PAGE_ONE, PAGE_MANY };
 
 GH_NOINLINE void worker_swap_full(struct mark_worker *w);
 GH_NOINLINE void worker_spill_pages(struct mark_worker *w);
@@ -43,36 +54,45 @@ worker_push(struct mark_worker *w, uintptr_t entry)
 }
 
 GH_INLINE void
-worker_push_page(struct mark_worker *w, uintptr_t page, unsigned span_class)
+worker_push_page(struct mark_worker *w, uintptr_t entry)
 {
     if (GH_UNLIKELY(w->pages_in - w->pages_out == MARKER_PAGES))
         worker_spill_pages(w);
-    w->page_queue[w->pages_in++ % MARKER_PAGES] = page | span_class << 1 | GREY_PAGE;
+    w->page_queue[w->pages_in++ % MARKER_PAGES] = entry;
 }
 
 /* --- page ownership --- */
 
+/* An object of the page has been marked. True if the caller has to queue the page. */
 GH_INLINE bool
 page_acquire(struct mark_worker *w, uintptr_t page)
 {
     uint8_t *owner = (uint8_t *)page + INLINE_OWNER_OFF;
-    /* seq_cst: see Note [page ownership]; a plain load on x86 */
-    if (__atomic_load_n(owner, __ATOMIC_SEQ_CST) != 0)
+    /* seq_cst, here and below: see Note [page ownership]; a plain load on x86 */
+    uint8_t old = __atomic_load_n(owner, __ATOMIC_SEQ_CST);
+    if (old == PAGE_MANY)
         return false;
-    if (w->shared)
-        return __atomic_exchange_n(owner, 1, __ATOMIC_SEQ_CST) == 0;
-    *owner = 1;
-    return true;
+    if (!w->shared) {
+        *owner = old + 1;
+        return old == PAGE_UNOWNED;
+    }
+    while (!__atomic_compare_exchange_n(owner, &old, old + 1, true, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST))
+        if (old == PAGE_MANY)
+            return false;
+    return old == PAGE_UNOWNED;
 }
 
-GH_INLINE void
+/* The page has been taken off a queue. Returns PAGE_ONE or PAGE_MANY. */
+GH_INLINE uint8_t
 page_release(struct mark_worker *w, uintptr_t page)
 {
     uint8_t *owner = (uint8_t *)page + INLINE_OWNER_OFF;
     if (w->shared)
-        __atomic_exchange_n(owner, 0, __ATOMIC_SEQ_CST);
-    else
-        *owner = 0;
+        return __atomic_exchange_n(owner, PAGE_UNOWNED, __ATOMIC_SEQ_CST);
+    uint8_t old = *owner;
+    *owner = PAGE_UNOWNED;
+    return old;
 }
 
 /* --- marking --- */
@@ -116,7 +136,8 @@ mark_inline(struct mark_worker *w, uintptr_t ref, unsigned span_class)
         return;
     }
     if (page_acquire(w, page))
-        worker_push_page(w, page, span_class);
+        worker_push_page(w,
+                         (uintptr_t)i << GREY_SLOT_SHIFT | page | span_class << 1 | GREY_PAGE);
 }
 
 /* A reference found: on its way to being marked. Not NULL. */
@@ -156,7 +177,7 @@ scan_word(struct mark_worker *w, uintptr_t addr)
 
 /* --- scan_page.c --- */
 
-/* Scan what is marked and not yet scanned in a page. `entry` as in a work buffer. */
+/* Scan what has turned grey in a page since it was taken last. `entry` as in a work buffer. */
 void scan_page(struct mark_worker *w, uintptr_t entry);
 
 #endif

@@ -21,8 +21,9 @@ struct page_scan {
     const uint64_t *bitmap;
     unsigned span_class, words; /* of a slot */
     uint32_t magic;
-    unsigned todo; /* bit k: pending[k] is not 0 */
-    unsigned scanned;
+    unsigned todo;    /* bit k: pending[k] is not 0 */
+    unsigned scanned; /* objects */
+    struct gh_scan_stats *stats;
     uint64_t pending[MARK_WORDS];
 };
 
@@ -95,7 +96,6 @@ page_object(struct page_scan *p, unsigned first)
 static void
 page_objects(struct page_scan *p, unsigned k, uint64_t objects)
 {
-    p->scanned += bits_popcount(objects);
     if (p->words == 2) {
         page_pairs(p, k, objects);
         return;
@@ -138,28 +138,74 @@ page_publish(struct page_scan *p, unsigned k)
     return bits;
 }
 
-/* Go's measure: a scan is dense if it reaches an eighth of the slots. */
-static void
-page_count(const struct page_scan *p)
+/* Go's measure: an eighth of the slots at once is dense. */
+GH_INLINE bool
+page_is_dense(const struct page_scan *p, unsigned objects)
 {
-    struct gh_scan_stats *s = &p->w->scan[p->span_class >> 1];
     unsigned slots = (INLINE_SCANS_OFF - SPAN_BITMAP_BYTES) / (p->words * GH_WORD);
-    p->w->scan_work += p->scanned * p->words * GH_WORD;
-    if (p->scanned == 1) {
-        s->single_objects++;
-    } else if (p->scanned * 8 >= slots) {
-        s->dense_spans++;
-        s->dense_objects += p->scanned;
-    } else if (p->scanned > 0) {
-        s->sparse_spans++;
-        s->sparse_objects += p->scanned;
+    return objects >= slots / 8;
+}
+
+/* The page was queued for one object and no other has been marked since. */
+static void
+page_scan_one(struct page_scan *p, unsigned slot)
+{
+    uint64_t object = page_claim(p, slot / 64, UINT64_C(1) << slot % 64);
+    if (object == 0)
+        return;
+    p->stats->single_objects++;
+    p->scanned++;
+    page_objects(p, slot / 64, object);
+}
+
+/* Everything marked and not yet scanned. */
+static void
+page_scan_many(struct page_scan *p)
+{
+    uint64_t objects[MARK_WORDS];
+    unsigned n = 0;
+    for (unsigned k = 0; k < MARK_WORDS; k++) {
+        /* seq_cst: after page_release; see Note [page ownership] */
+        uint64_t marked = __atomic_load_n(&p->marks[k], __ATOMIC_SEQ_CST);
+        if (k == MARK_WORDS - 1)
+            marked &= bits_low(56); /* the class */
+        objects[k] = page_claim(p, k, marked);
+        n += bits_popcount(objects[k]);
     }
+    if (n == 0)
+        return;
+    bool dense = page_is_dense(p, n);
+    *(dense ? &p->stats->dense_spans : &p->stats->sparse_spans) += 1;
+    *(dense ? &p->stats->dense_objects : &p->stats->sparse_objects) += n;
+    p->scanned += n;
+    for (unsigned k = 0; k < MARK_WORDS; k++)
+        page_objects(p, k, objects[k]);
+}
+
+/* What the objects scanned so far lead to in this page, and so on. Go would queue the page for
+ * them, and find several at once: they count as scanned in it sparsely. */
+static void
+page_follow(struct page_scan *p)
+{
+    unsigned before = p->scanned;
+    while (p->todo != 0) {
+        unsigned k = bits_len(p->todo) - 1;
+        p->todo &= ~(1u << k);
+        uint64_t objects = page_claim(p, k, page_publish(p, k));
+        p->scanned += bits_popcount(objects);
+        page_objects(p, k, objects);
+    }
+    if (p->scanned == before)
+        return;
+    p->stats->sparse_spans++;
+    p->stats->sparse_objects += p->scanned - before;
 }
 
 void
 scan_page(struct mark_worker *w, uintptr_t entry)
 {
-    uintptr_t page = align_down(entry, GH_PAGE);
+    unsigned slot = (unsigned)(entry >> GREY_SLOT_SHIFT);
+    uintptr_t page = align_down(entry & bits_low(GREY_SLOT_SHIFT), GH_PAGE);
     unsigned span_class = (unsigned)(entry % GH_PAGE) >> 1;
     struct page_scan p = {
         .w = w,
@@ -170,22 +216,12 @@ scan_page(struct mark_worker *w, uintptr_t entry)
         .span_class = span_class,
         .words = sizeclass_bytes[span_class >> 1] / GH_WORD,
         .magic = sizeclass_magic[span_class >> 1],
+        .stats = &w->scan[span_class >> 1],
     };
-    page_release(w, page);
-    for (unsigned k = 0; k < MARK_WORDS; k++) {
-        /* seq_cst: after page_release; see Note [page ownership] */
-        uint64_t marked = __atomic_load_n(&p.marks[k], __ATOMIC_SEQ_CST);
-        if (k == MARK_WORDS - 1)
-            marked &= bits_low(56); /* the class */
-        uint64_t objects = page_claim(&p, k, marked);
-        if (objects != 0)
-            page_objects(&p, k, objects);
-    }
-    while (p.todo != 0) {
-        unsigned k = bits_len(p.todo) - 1;
-        p.todo &= ~(1u << k);
-        uint64_t objects = page_claim(&p, k, page_publish(&p, k));
-        page_objects(&p, k, objects);
-    }
-    page_count(&p);
+    if (page_release(w, page) == PAGE_ONE)
+        page_scan_one(&p, slot);
+    else
+        page_scan_many(&p);
+    page_follow(&p);
+    w->scan_work += p.scanned * p.words * GH_WORD;
 }
