@@ -40,6 +40,8 @@ pauses_cycle(void *ctx, const struct gh_cycle *c)
         hist_add(&p->stops, pauses_ns(c->pause_ns));
         hist_add(&p->stopping, pauses_ns(c->stop_wait_ns));
     } else {
+        if (c->restart_ns > 0)
+            hist_add(&p->stops, pauses_ns(c->restart_ns));
         hist_add(&p->stops, pauses_ns(c->sweep_term_ns));
         hist_add(&p->stops, pauses_ns(c->mark_term_ns));
         hist_add(&p->stopping, pauses_ns(c->stop_waits_ns[0]));

@@ -58,7 +58,8 @@ struct gh_cycle {
     uint64_t objects_marked;
     uint64_t next_goal, next_trigger;
     int64_t stop_waits_ns[2]; /* of each stop: until the last mutator had stopped */
-    uint32_t restarts;        /* how often mark termination found work left, and went on */
+    uint32_t restarts;        /* how often mark termination found work left */
+    int64_t restart_ns;       /* stopped in vain: mark terminations that went back to marking */
     bool limiter_on;          /* the GC CPU limiter acted during this cycle */
     uint64_t assist_parks;    /* how often an allocating mutator had to wait for the marking */
     struct gh_pacing pacing;

@@ -19,7 +19,9 @@
 
 #include <string.h>
 
-enum { GO_ALONE_WORK = 64 * 1024 }; /* bytes scanned between safepoints, where no thread marks */
+enum {
+    GO_ALONE_WORK = 64 * 1024
+}; /* bytes scanned between safepoints, where no thread marks */
 
 static enum cycle_state
 go_state(const struct gh_heap *heap)
@@ -212,17 +214,18 @@ go_terminate(struct gh_heap *heap, struct actor *self)
     bool over = mark_phase_recheck_stw(&heap->mark_phase, &late);
     c->restarts += late;
     if (!over) {
+        c->restart_ns += gh_heap_now(heap) - begin;
         world_start(&heap->sched, self);
         return false;
     }
     heap_limiter_stop_stw(heap, false, os_now_ns());
     c->stop_waits_ns[1] = waited;
-    c->mark_ns = begin - c->start_at - c->sweep_term_ns;
+    c->mark_ns = begin - c->start_at - c->sweep_term_ns; /* with what was stopped in vain */
     go_end_mark_stw(heap);
     int64_t now = gh_heap_now(heap);
     c->mark_term_ns = now - begin;
     c->stop_wait_ns = c->stop_waits_ns[0] + c->stop_waits_ns[1];
-    c->pause_ns = c->sweep_term_ns + c->mark_term_ns;
+    c->pause_ns = c->sweep_term_ns + c->restart_ns + c->mark_term_ns;
     heap_book_cycle_stw(heap, c, now);
     heap_limiter_go_stw(heap);
     world_start(&heap->sched, self);

@@ -23,6 +23,7 @@ mark_phase_open(struct mark_phase *p, struct gh_heap *heap)
     cond_init(&p->paid);
     marker_init_worker(p->marker, &p->roots_worker);
     p->roots_worker.silent = true;
+    marker_init_worker(p->marker, &p->stop_worker);
     return mark_threads_open(p);
 }
 
@@ -280,7 +281,9 @@ mark_phase_launch(struct mark_phase *p)
 static bool
 phase_flush_stw(struct mark_phase *p)
 {
+    lock_acquire(&p->heap->roots.lock);
     bool any = marker_publish(&p->roots_worker);
+    lock_release(&p->heap->roots.lock);
     for (struct mutator *m = world_first(&p->heap->sched); m != NULL; m = world_next(m)) {
         struct mutator_mark *mm = mutator_mark(m);
         barrier_flush(mm);
@@ -292,7 +295,7 @@ phase_flush_stw(struct mark_phase *p)
 bool
 mark_phase_recheck_stw(struct mark_phase *p, bool *late)
 {
-    struct mark_worker *w = &p->roots_worker;
+    struct mark_worker *w = &p->stop_worker;
     uint64_t limit = w->scan_work + RECHECK_WORK;
     *late = phase_flush_stw(p) || !phase_is_quiet(p);
     while (!phase_is_quiet(p) || !roots_try_end_stw(&p->heap->roots)) {
@@ -321,8 +324,10 @@ mark_phase_end_stw(struct mark_phase *p, struct mark_result *out)
         marker_add_up(&mm->work, out);
         m->pub.barrier_on = false;
     }
-    worker_finish(&p->roots_worker);
+    worker_finish(&p->roots_worker); /* the roots have ended: nobody uses it */
     marker_add_up(&p->roots_worker, out);
+    worker_finish(&p->stop_worker);
+    marker_add_up(&p->stop_worker, out);
     mark_threads_add_up_stw(p, out);
     atomic_store(&p->finishing, FINISH_NOBODY);
     /* the threads and mutators that wait see that the phase is over */

@@ -87,8 +87,11 @@ struct mark_phase {
     unsigned nthreads;             /* started */
     _Atomic(int) dedicated_wanted; /* dedicated workers this phase lacks; atomic: a hint */
     struct mark_result retired;    /* of mutators that detached during the phase */
-    /* guarded by the lock of roots; the collector while the world is stopped */
+    unsigned waiting_ticks; /* mark_threads.c: how long a running mutator has not answered */
+    /* guarded by the lock of roots: threads that do not stop with the world use it */
     struct mark_worker roots_worker;
+    /* world-stopped only */
+    struct mark_worker stop_worker;
 };
 
 bool mark_phase_open(struct mark_phase *p, struct gh_heap *heap);

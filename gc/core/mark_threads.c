@@ -17,6 +17,7 @@
 
 enum {
     THREADS_MAX = 64,
+    WATCHDOG_TICKS = 5000,                     /* 10 s */
     CHUNK_WORK = GH_TORTURE ? 256 : 32 * 1024, /* bytes scanned between looks around */
 };
 static const int64_t TICK_NS = INT64_C(2) * 1000 * 1000;
@@ -161,6 +162,30 @@ thread_turn_locked(struct mark_thread *t)
         p->dedicated_wanted++;
 }
 
+/* A running mutator that does not come to a safepoint holds up the end of marking: as in a stop
+ * of the world it is reported by name, after some 10 s in which this process ran. */
+static void
+thread_watch_locked(struct mark_phase *p)
+{
+    struct procs *procs = &p->heap->sched.procs;
+    const struct actor *late = NULL;
+    lock_release(&p->lock);
+    lock_acquire(&procs->lock);
+    for (struct actor *a = procs->actors; a != NULL && late == NULL; a = a->next)
+        if ((a->requests & (REQUEST_SCAN | REQUEST_FLUSH)) != 0 &&
+            actor_state(a) == ACTOR_RUNNING)
+            late = a;
+    if (late == NULL)
+        p->waiting_ticks = 0;
+    else if (++p->waiting_ticks >= WATCHDOG_TICKS)
+        gh_throw(
+            "marking: mutator \"%s\" has not reached a safepoint for 10 s; its loop needs a "
+            "gh_poll, its wait a gh_blocked_enter",
+            late->name);
+    lock_release(&procs->lock);
+    lock_acquire(&p->lock);
+}
+
 /* Work, or the end of it, and nobody sees to it: ask those who have the processors. (It may be
  * a thread that is no actor that has brought about the end, by removing roots.) */
 static void
@@ -185,8 +210,10 @@ thread_sleep_locked(struct mark_thread *t)
     atomic_fetch_add_explicit(&p->marker->hungry, 1, memory_order_relaxed);
     if (t->index > 0 || !mark_phase_is_on(p))
         cond_wait(&p->work, &p->lock);
-    else if (!cond_wait_until(&p->work, &p->lock, os_now_ns() + TICK_NS))
+    else if (!cond_wait_until(&p->work, &p->lock, os_now_ns() + TICK_NS)) {
+        thread_watch_locked(p);
         thread_tick_locked(p);
+    }
     atomic_fetch_sub_explicit(&p->marker->hungry, 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&p->asleep, 1, memory_order_relaxed);
 }

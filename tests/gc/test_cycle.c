@@ -5,7 +5,7 @@
 #include "tests/gc/stage.h"
 
 static int64_t watched_stop(struct sched *s, struct actor *self);
-#define world_stop watched_stop
+#define world_stop   watched_stop
 #define collector_go collector_watched
 #include "gc/collectors/go.c"
 #undef world_stop
@@ -198,7 +198,7 @@ ragged_barrier_waits_for_everybody(void **state)
     assert_int_equal(atomic_load(&p->stacks_left), 0);
     atomic_fetch_sub(&p->busy, 1);
     try_to_end(&s);
-    assert_int_equal(atomic_load(&p->finishing), 1);
+    assert_int_equal(atomic_load(&p->finishing), FINISH_ASKED);
     assert_int_equal(atomic_load(&p->acks_left), 1);
     assert_int_equal(watch.stops, 1);
     atomic_fetch_add(&p->busy, 1);

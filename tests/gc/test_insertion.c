@@ -1,5 +1,5 @@
-/* test_insertion.c - the half of the barrier that shades what is stored: a mutator that runs with
- * a stack that is still to be scanned hides a white object behind a black one.
+/* test_insertion.c - the half of the barrier that shades what is stored: a mutator that runs
+ * with a stack that is still to be scanned hides a white object behind a black one.
  *
  * docs/design/barrier.md, "How long a stack waits": such a mutator has waited for the stop in
  * which marking begins in order to stop the world itself. Whether the black object is black by
