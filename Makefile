@@ -70,7 +70,7 @@ SUPPORT_SRC := $(foreach l,$(LAYERS),$(wildcard tests/$(l)/support*.c))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tests check check-quick unit demo bench-speed bench-pacing bench-latency bench-limit \
+.PHONY: all tests check check-quick unit matrix demo bench-speed bench-pacing bench-latency bench-limit \
         soak install uninstall format format-check structure show-flags clean help .FORCE
 
 all: $(B)/goheap ## build the binary (the default)
@@ -149,6 +149,10 @@ bench-latency: all ## longest stops and worst operations beside the real go
 
 bench-limit: all ## resident memory under memory limits, with the real go beside it
 	@scripts/bench-limit
+
+matrix: ## every workload x mutators x GOGC x markers, verified, under tsan and torture (half an hour)
+	@for b in tsan torture; do $(MAKE) --no-print-directory BUILD=$$b && echo "== $$b" && \
+	    FULL=1 BUILD=$$b bash tests/run/workload-matrix.sh || exit 1; done
 
 soak: ## random runs in all kinds of build: make soak [MINUTES=20] [SEED=N]
 	@scripts/soak $(if $(MINUTES),-m $(MINUTES)) $(if $(SEED),-s $(SEED))

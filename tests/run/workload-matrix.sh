@@ -36,31 +36,51 @@ awk -v n=$DOCS 'BEGIN {
     print "]}"
 }' > "$TMP/doc.json"
 
-# run WORKLOAD OPTIONS...: exit status 0 and the report's word that the result was right.
-run() {
-    local status how=${HOWS[RUNS % ${#HOWS[@]}]}
+# FULL=1: everything with everything, GODEBUG=gccheckmark=1 (`make matrix`); else every run takes
+# the next of HOWS.
+GOGCS="1 10 100 400 off"
+THREADS="1 2 8"
+if [ -n "${FULL:-}" ]; then
+    GOGCS="10 100 400"
+    THREADS="1 2 4 8"
+    export GODEBUG=gccheckmark=1
+fi
+
+run() { # WORKLOAD OPTIONS...
+    if [ -n "${FULL:-}" ]; then
+        run_how --marker spans "$@"
+        run_how --marker objects "$@"
+    else
+        # shellcheck disable=SC2086 # several words
+        run_how ${HOWS[RUNS % ${#HOWS[@]}]} "$@"
+    fi
+}
+
+# run_how OPTIONS... WORKLOAD OPTIONS...: exit status 0 and the report's word that the result was right.
+run_how() {
+    local status
     RUNS=$((RUNS + 1))
     # the outer redirection is for the shell's own words about a crash
-    { timeout 120 "$GOHEAP" run "$@" $how --verify > "$TMP/out" 2> "$TMP/err"; } 2> /dev/null
+    { timeout 120 "$GOHEAP" run "$@" --verify > "$TMP/out" 2> "$TMP/err"; } 2> /dev/null
     status=$?
     if [ $status -ne 0 ] || ! grep -q '^ *checksum .*ok' "$TMP/out"; then
         FAILED=$((FAILED + 1))
-        echo "FAILED (status $status): $GOHEAP run $* $how --verify"
+        echo "FAILED (status $status): $GOHEAP run $* --verify"
         head -n 20 "$TMP/err"
     fi
 }
 
 single() { # WORKLOAD OPTIONS...
     local gogc
-    for gogc in 1 10 100 400 off; do
+    for gogc in $GOGCS; do
         run "$@" --gogc $gogc
     done
 }
 
 threaded() { # WORKLOAD OPTIONS...
     local gogc threads
-    for gogc in 1 10 100 400 off; do
-        for threads in 1 2 8; do
+    for gogc in $GOGCS; do
+        for threads in $THREADS; do
             run "$@" --gogc $gogc --threads $threads
         done
     done
