@@ -277,10 +277,10 @@ go_mark_alone(struct gh_heap *heap)
     uintptr_t guard;
     go_borrow_processor(heap, &self, &guard);
     while (mark_phase_is_on(p)) {
-        mark_phase_begin_drain(p, &p->roots_worker);
-        while (mark_phase_drain(p, &p->roots_worker))
+        mark_phase_begin_drain(p, &p->stopped_worker);
+        while (mark_phase_drain(p, &p->stopped_worker))
             continue;
-        mark_phase_end_drain(p, &p->roots_worker);
+        mark_phase_end_drain(p, &p->stopped_worker);
         mark_phase_finish_if_quiet(p, &self);
     }
     go_return_processor(heap, &self);

@@ -87,8 +87,12 @@ struct mark_phase {
     unsigned nthreads;             /* started */
     _Atomic(int) dedicated_wanted; /* dedicated workers this phase lacks; atomic: a hint */
     struct mark_result retired;    /* of mutators that detached during the phase */
-    /* guarded by the lock of roots; the collector while the world is stopped */
-    struct mark_worker roots_worker;
+    /* world-stopped only; or who marks because there are neither threads nor mutators */
+    struct mark_worker stopped_worker;
+    /* guarded by the lock of roots, and empty whenever that is free: of whoever removes roots,
+     * which may be a thread that does not stop with the world. Once the phase is over, the
+     * collector's. */
+    struct mark_worker late_worker;
 };
 
 bool mark_phase_open(struct mark_phase *p, struct gh_heap *heap);
