@@ -278,6 +278,15 @@ mark_phase_launch(struct mark_phase *p)
     world_serve_idle(&p->heap->sched);
 }
 
+bool
+mark_phase_has_threads(struct mark_phase *p)
+{
+    lock_acquire(&p->lock);
+    bool any = p->nthreads > 0;
+    lock_release(&p->lock);
+    return any;
+}
+
 /* Publish everything that anybody holds. True if there was anything. */
 static bool
 phase_flush_stw(struct mark_phase *p)

@@ -109,6 +109,9 @@ bool mark_phase_recheck_stw(struct mark_phase *p, bool *late);
 /* _stw, nothing is grey: end, and add up what was found. */
 void mark_phase_end_stw(struct mark_phase *p, struct mark_result *out);
 
+/* Whether there are worker threads: the machine may have refused them. */
+bool mark_phase_has_threads(struct mark_phase *p);
+
 /* A mutator attaches or detaches; RUNNING, owner. */
 bool mark_phase_attach(struct mark_phase *p, struct mutator *m);
 void mark_phase_detach(struct mark_phase *p, struct mutator *m);
