@@ -124,10 +124,14 @@ thread_enter(struct mark_thread *t)
     bool entered = true;
     lock_acquire(&procs->lock);
     t->actor.kind = t->role;
-    if (t->role == ACTOR_DEDICATED)
+    if (t->role == ACTOR_DEDICATED) {
         actor_enter_locked(procs, &t->actor);
-    else
+    } else {
+        /* in a stop all processors are free, and there may be work: do not try again and again
+         */
+        procs_wait_for_start_locked(procs);
         entered = actor_try_enter_locked(procs, &t->actor);
+    }
     lock_release(&procs->lock);
     return entered;
 }
