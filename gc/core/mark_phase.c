@@ -117,8 +117,7 @@ phase_published(void *ctx)
 {
     struct mark_phase *p = ctx;
     /* relaxed: hints */
-    if (procs_any_free(&p->heap->sched.procs) ||
-        atomic_load_explicit(&p->dedicated_wanted, memory_order_relaxed) > 0)
+    if (procs_any_free(&p->heap->sched.procs) || mark_phase_wants_dedicated(p))
         mark_phase_wake(p);
 }
 
@@ -266,7 +265,7 @@ mark_phase_start_stw(struct mark_phase *p)
     lock_acquire(&heap->sched.procs.lock);
     atomic_store(&p->stacks_left, (int)world_post_locked(&heap->sched, REQUEST_SCAN));
     lock_release(&heap->sched.procs.lock);
-    atomic_store_explicit(&p->dedicated_wanted, heap->pacer.dedicated, memory_order_relaxed);
+    atomic_store_explicit(&p->dedicated_max, heap->pacer.dedicated, memory_order_relaxed);
     atomic_store_explicit(&p->idle_max, heap->pacer.idle_max, memory_order_relaxed);
     atomic_store_explicit(&p->on, true, memory_order_relaxed);
 }
