@@ -16,12 +16,12 @@
 #include "gc/collectors/collectors.h"
 
 #include "alloc/pages/stackmem.h"
+#include "gc/core/assist.h"
 
 #include <string.h>
 
-enum {
-    GO_ALONE_WORK = 64 * 1024
-}; /* bytes scanned between safepoints, where no thread marks */
+/* Without worker threads: how long to wait before looking again for something to mark. */
+static const int64_t ALONE_NS = INT64_C(1) * 1000 * 1000;
 
 static enum cycle_state
 go_state(const struct gh_heap *heap)
@@ -235,18 +235,37 @@ go_terminate(struct gh_heap *heap, struct actor *self)
 
 /* --- asking for a cycle --- */
 
-/* Wait until `n` cycles are done, without a processor. */
-static void
-go_wait(struct gh_heap *heap, struct mutator *self, uint64_t n)
+/* Wait until `n` cycles are done, without a processor; where there are no worker threads, no
+ * longer than ALONE_NS. Returns whether they are. */
+static bool
+go_wait_blocked(struct gh_heap *heap, struct mutator *self, uint64_t n, bool alone)
 {
     struct cycles *y = &heap->cycles;
+    int64_t until = os_now_ns() + ALONE_NS;
+    bool more = true;
     gh_blocked_enter(&self->pub);
     mark_phase_wake(&heap->mark_phase);
     lock_acquire(&y->lock);
-    while (y->done < n)
-        cond_wait(&y->ended, &y->lock);
+    while (y->done < n && more)
+        if (alone)
+            more = cond_wait_until(&y->ended, &y->lock, until);
+        else
+            cond_wait(&y->ended, &y->lock);
+    bool over = y->done >= n;
     lock_release(&y->lock);
     gh_blocked_exit(&self->pub);
+    return over;
+}
+
+/* Wait until `n` cycles are done. */
+static void
+go_wait(struct gh_heap *heap, struct mutator *self, uint64_t n)
+{
+    bool alone = !mark_phase_has_threads(&heap->mark_phase);
+    do {
+        if (alone)
+            assist_all(self);
+    } while (!go_wait_blocked(heap, self, n, alone));
 }
 
 /* A processor for a thread that is no mutator. */
@@ -273,41 +292,39 @@ go_return_processor(struct gh_heap *heap, struct actor *self)
     lock_release(&p->lock);
 }
 
-/* The machine has refused us threads, and there are no mutators: mark here. */
-GH_COLD static void
-go_mark_alone(struct gh_heap *heap)
+/* One turn with a processor, until there is nothing to mark or a stop is wanted. */
+static void
+go_mark_turn(struct gh_heap *heap)
 {
     struct mark_phase *p = &heap->mark_phase;
+    struct mark_worker *w = &p->stopped_worker;
     struct actor self;
     uintptr_t guard;
     go_borrow_processor(heap, &self, &guard);
-    while (mark_phase_is_on(p)) {
-        mark_phase_begin_drain(p, &p->roots_worker);
-        while (mark_phase_drain(p, &p->roots_worker))
+    if (mark_phase_is_on(p)) {
+        w->wanted = &guard;
+        w->scan_limit = UINT64_MAX; /* the last look of a cycle may have left another */
+        mark_phase_begin_drain(p, w);
+        while (!actor_is_wanted(&self) && mark_phase_drain(p, w))
             continue;
-        mark_phase_end_drain(p, &p->roots_worker);
+        mark_phase_end_drain(p, w);
+        w->wanted = NULL;
         mark_phase_finish_if_quiet(p, &self);
     }
     go_return_processor(heap, &self);
 }
 
-/* The same for a mutator that is about to wait for the end of a cycle, which nobody might bring
- * about: mark until the phase is over. Safepoint. */
-static void
-go_mark_if_alone(struct gh_heap *heap, struct mutator *self)
+/* The machine has refused us threads: mark here. Mutators may have to give their answers. */
+GH_COLD static void
+go_mark_alone(struct gh_heap *heap)
 {
-    struct mark_phase *p = &heap->mark_phase;
-    struct mark_worker *w = &mutator_mark(self)->work;
-    lock_acquire(&p->lock);
-    bool alone = p->nthreads == 0;
-    lock_release(&p->lock);
-    while (alone && mark_phase_is_on(p)) {
-        w->scan_limit = w->scan_work + GO_ALONE_WORK;
-        mark_phase_begin_drain(p, w);
-        mark_phase_drain(p, w);
-        mark_phase_end_drain(p, w);
-        mark_phase_finish_if_quiet(p, &self->actor);
-        mutator_safepoint(self);
+    struct cycles *y = &heap->cycles;
+    while (go_state(heap) != CYCLE_NONE) {
+        go_mark_turn(heap);
+        lock_acquire(&y->lock);
+        if (go_state(heap) != CYCLE_NONE)
+            cond_wait_until(&y->ended, &y->lock, os_now_ns() + ALONE_NS);
+        lock_release(&y->lock);
     }
 }
 
@@ -316,10 +333,7 @@ static void
 go_settle(struct gh_heap *heap)
 {
     struct cycles *y = &heap->cycles;
-    lock_acquire(&heap->mark_phase.lock);
-    bool threads = heap->mark_phase.nthreads > 0;
-    lock_release(&heap->mark_phase.lock);
-    if (!threads)
+    if (!mark_phase_has_threads(&heap->mark_phase))
         go_mark_alone(heap);
     lock_acquire(&y->lock);
     while (go_state(heap) != CYCLE_NONE)

@@ -84,9 +84,16 @@ static void
 client_late_root(void *ctx, void **slot)
 {
     struct gh_heap *h = ctx;
-    struct mark_worker *w = &h->mark_phase.roots_worker;
+    struct mark_worker *w = &h->mark_phase.late_worker;
     worker_ready(w);
     marker_root(w, slot);
+}
+
+static void
+client_late_publish(void *ctx)
+{
+    struct gh_heap *h = ctx;
+    marker_publish(&h->mark_phase.late_worker);
 }
 
 static void
@@ -95,6 +102,7 @@ open_connect(struct gh_heap *h)
     h->sched.client = (struct sched_client){
         .ctx = h, .attach = client_attach, .detach = client_detach, .serve = client_serve};
     h->roots.late_visit = client_late_root;
+    h->roots.late_publish = client_late_publish;
     h->roots.late_ctx = h;
     h->mark_phase.terminate = h->collector->terminate;
     lock_init(&h->cycles.lock, LOCK_RANK_CYCLE);

@@ -136,6 +136,17 @@ assist_slice_if_due(struct mutator *m)
         assist_fractional(m);
 }
 
+void
+assist_all(struct mutator *m)
+{
+    struct mark_phase *p = &m->pub.heap->mark_phase;
+    while (mark_phase_is_on(p) && mark_phase_any_work(p)) {
+        assist_fractional(m);
+        mutator_safepoint(m);
+    }
+    mark_phase_finish_if_quiet(p, &m->actor);
+}
+
 /* --- debt --- */
 
 static bool

@@ -44,5 +44,8 @@ assist_pay(struct mutator *m)
 
 /* A fractional slice, if one is due. As assist_pay. */
 void assist_slice_if_due(struct mutator *m);
+/* Mark while there is anything to mark, slice by slice, and finish the phase if it is quiet
+ * then. As assist_pay. */
+void assist_all(struct mutator *m);
 
 #endif

@@ -21,9 +21,9 @@ mark_phase_open(struct mark_phase *p, struct gh_heap *heap)
     lock_init(&p->lock, LOCK_RANK_WORKERS);
     cond_init(&p->work);
     cond_init(&p->paid);
-    marker_init_worker(p->marker, &p->roots_worker);
-    p->roots_worker.silent = true;
-    marker_init_worker(p->marker, &p->stop_worker);
+    marker_init_worker(p->marker, &p->stopped_worker);
+    marker_init_worker(p->marker, &p->late_worker);
+    p->stopped_worker.silent = p->late_worker.silent = true;
     return mark_threads_open(p);
 }
 
@@ -81,8 +81,9 @@ mark_phase_any_work(const struct mark_phase *p)
 
 /* seq_cst: Note [end of marking] */
 static bool
-phase_is_quiet(const struct mark_phase *p)
+phase_is_quiet(const void *phase)
 {
+    const struct mark_phase *p = phase;
     return atomic_load(&p->busy) == 0 && !mark_phase_any_work(p) &&
            atomic_load(&p->stacks_left) == 0;
 }
@@ -116,8 +117,7 @@ phase_published(void *ctx)
 {
     struct mark_phase *p = ctx;
     /* relaxed: hints */
-    if (procs_any_free(&p->heap->sched.procs) ||
-        atomic_load_explicit(&p->dedicated_wanted, memory_order_relaxed) > 0)
+    if (procs_any_free(&p->heap->sched.procs) || mark_phase_wants_dedicated(p))
         mark_phase_wake(p);
 }
 
@@ -265,7 +265,7 @@ mark_phase_start_stw(struct mark_phase *p)
     lock_acquire(&heap->sched.procs.lock);
     atomic_store(&p->stacks_left, (int)world_post_locked(&heap->sched, REQUEST_SCAN));
     lock_release(&heap->sched.procs.lock);
-    atomic_store_explicit(&p->dedicated_wanted, heap->pacer.dedicated, memory_order_relaxed);
+    atomic_store_explicit(&p->dedicated_max, heap->pacer.dedicated, memory_order_relaxed);
     atomic_store_explicit(&p->idle_max, heap->pacer.idle_max, memory_order_relaxed);
     atomic_store_explicit(&p->on, true, memory_order_relaxed);
 }
@@ -277,13 +277,20 @@ mark_phase_launch(struct mark_phase *p)
     world_serve_idle(&p->heap->sched);
 }
 
+bool
+mark_phase_has_threads(struct mark_phase *p)
+{
+    lock_acquire(&p->lock);
+    bool any = p->nthreads > 0;
+    lock_release(&p->lock);
+    return any;
+}
+
 /* Publish everything that anybody holds. True if there was anything. */
 static bool
 phase_flush_stw(struct mark_phase *p)
 {
-    lock_acquire(&p->heap->roots.lock);
-    bool any = marker_publish(&p->roots_worker);
-    lock_release(&p->heap->roots.lock);
+    bool any = false;
     for (struct mutator *m = world_first(&p->heap->sched); m != NULL; m = world_next(m)) {
         struct mutator_mark *mm = mutator_mark(m);
         barrier_flush(mm);
@@ -295,10 +302,10 @@ phase_flush_stw(struct mark_phase *p)
 bool
 mark_phase_recheck_stw(struct mark_phase *p, bool *late)
 {
-    struct mark_worker *w = &p->stop_worker;
+    struct mark_worker *w = &p->stopped_worker;
     uint64_t limit = w->scan_work + RECHECK_WORK;
     *late = phase_flush_stw(p) || !phase_is_quiet(p);
-    while (!phase_is_quiet(p) || !roots_try_end_stw(&p->heap->roots)) {
+    while (!roots_try_end_stw(&p->heap->roots, phase_is_quiet, p)) {
         if (w->scan_work >= limit || atomic_load(&p->stacks_left) > 0)
             return false;
         w->scan_limit = limit;
@@ -324,10 +331,10 @@ mark_phase_end_stw(struct mark_phase *p, struct mark_result *out)
         marker_add_up(&mm->work, out);
         m->pub.barrier_on = false;
     }
-    worker_finish(&p->roots_worker); /* the roots have ended: nobody uses it */
-    marker_add_up(&p->roots_worker, out);
-    worker_finish(&p->stop_worker);
-    marker_add_up(&p->stop_worker, out);
+    worker_finish(&p->stopped_worker);
+    marker_add_up(&p->stopped_worker, out);
+    worker_finish(&p->late_worker);
+    marker_add_up(&p->late_worker, out);
     mark_threads_add_up_stw(p, out);
     atomic_store(&p->finishing, FINISH_NOBODY);
     /* the threads and mutators that wait see that the phase is over */

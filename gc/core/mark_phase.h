@@ -73,6 +73,7 @@ struct mark_phase {
 
     /* atomic, relaxed: hints and statistics */
     _Atomic(int) asleep;          /* worker threads that wait for work */
+    _Atomic(int) dedicated_max;   /* so many dedicated workers (pacer) */
     _Atomic(int) idle_max;        /* at most so many idle workers (pacer) */
     _Atomic(int) idle_active;     /* idle workers that hold a processor */
     _Atomic(int) parked;          /* mutators that wait for credit */
@@ -84,14 +85,16 @@ struct mark_phase {
     struct cond paid; /* mutators in debt wait here */
     /* guarded by lock */
     bool closing;
-    unsigned nthreads;             /* started */
-    _Atomic(int) dedicated_wanted; /* dedicated workers this phase lacks; atomic: a hint */
-    struct mark_result retired;    /* of mutators that detached during the phase */
-    unsigned waiting_ticks; /* mark_threads.c: how long a running mutator has not answered */
-    /* guarded by the lock of roots: threads that do not stop with the world use it */
-    struct mark_worker roots_worker;
-    /* world-stopped only */
-    struct mark_worker stop_worker;
+    unsigned nthreads; /* started */
+    /* threads that are dedicated workers, or about to be, in whatever phase; atomic: a hint */
+    _Atomic(int) dedicated_active;
+    struct mark_result retired; /* of mutators that detached during the phase */
+    /* world-stopped only; or of who marks because there are no worker threads (go.c) */
+    struct mark_worker stopped_worker;
+    /* guarded by the lock of roots, and empty whenever that is free: of whoever removes roots,
+     * which may be a thread that does not stop with the world. Once the phase is over, the
+     * collector's. */
+    struct mark_worker late_worker;
 };
 
 bool mark_phase_open(struct mark_phase *p, struct gh_heap *heap);
@@ -107,6 +110,18 @@ void mark_phase_launch(struct mark_phase *p);
 bool mark_phase_recheck_stw(struct mark_phase *p, bool *late);
 /* _stw, nothing is grey: end, and add up what was found. */
 void mark_phase_end_stw(struct mark_phase *p, struct mark_result *out);
+
+/* Whether the phase lacks a dedicated worker. */
+GH_INLINE bool
+mark_phase_wants_dedicated(const struct mark_phase *p)
+{
+    /* relaxed: hints; who becomes one looks with the lock held */
+    return atomic_load_explicit(&p->dedicated_active, memory_order_relaxed) <
+           atomic_load_explicit(&p->dedicated_max, memory_order_relaxed);
+}
+
+/* Whether there are worker threads: the machine may have refused them. */
+bool mark_phase_has_threads(struct mark_phase *p);
 
 /* A mutator attaches or detaches; RUNNING, owner. */
 bool mark_phase_attach(struct mark_phase *p, struct mutator *m);

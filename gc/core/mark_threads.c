@@ -107,8 +107,7 @@ thread_is_needed_locked(struct mark_thread *t)
     if (!mark_phase_is_on(p) || !(mark_phase_any_work(p) || mark_phase_wants_end(p)))
         return false;
     t->role = ACTOR_IDLE;
-    if (p->dedicated_wanted > 0) {
-        p->dedicated_wanted--;
+    if (mark_phase_wants_dedicated(p)) {
         t->role = ACTOR_DEDICATED;
         return true;
     }
@@ -125,10 +124,14 @@ thread_enter(struct mark_thread *t)
     bool entered = true;
     lock_acquire(&procs->lock);
     t->actor.kind = t->role;
-    if (t->role == ACTOR_DEDICATED)
+    if (t->role == ACTOR_DEDICATED) {
         actor_enter_locked(procs, &t->actor);
-    else
+    } else {
+        /* in a stop all processors are free, and there may be work: do not try again and again
+         */
+        procs_wait_for_start_locked(procs);
         entered = actor_try_enter_locked(procs, &t->actor);
+    }
     lock_release(&procs->lock);
     return entered;
 }
@@ -147,19 +150,17 @@ static void
 thread_turn_locked(struct mark_thread *t)
 {
     struct mark_phase *p = t->phase;
-    bool idle = t->role == ACTOR_IDLE;
-    if (idle)
-        atomic_fetch_add_explicit(&p->idle_active, 1, memory_order_relaxed);
+    /* Each is counted until its turn is over, even if that is late and the next phase has
+     * begun: it may be one of that phase's. */
+    _Atomic(int) *active = t->role == ACTOR_IDLE ? &p->idle_active : &p->dedicated_active;
+    atomic_fetch_add_explicit(active, 1, memory_order_relaxed);
     lock_release(&p->lock);
     if (thread_enter(t)) {
         thread_run(t);
         thread_leave(t);
     }
     lock_acquire(&p->lock);
-    if (idle)
-        atomic_fetch_sub_explicit(&p->idle_active, 1, memory_order_relaxed);
-    else if (mark_phase_is_on(p))
-        p->dedicated_wanted++;
+    atomic_fetch_sub_explicit(active, 1, memory_order_relaxed);
 }
 
 /* A running mutator that does not come to a safepoint holds up the end of marking: as in a stop

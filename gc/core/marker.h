@@ -38,7 +38,8 @@ struct mark_worker {
     struct workbuf *wb, *spare;   /* wb is the one pushed to and popped from; NULL: not ready */
     bool shared;                  /* others mark at the same time: set bits atomically */
     bool by_object;               /* queue objects, not pages */
-    bool silent;                  /* its owner holds locks: do not call marker.published */
+    bool silent;                  /* its owner holds locks, or does not stop with the world: do
+                                   * not call marker.published */
     const uintptr_t *wanted;      /* stop early when it is UINTPTR_MAX; may be NULL */
     uint64_t scan_work;           /* bytes scanned, ever */
     uint64_t scan_limit;          /* marker_drain stops when scan_work is past it */

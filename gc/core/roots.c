@@ -63,6 +63,8 @@ roots_scan_rest_locked(struct roots *r, struct root_range *range)
     size_t rest = range->n - range->scanned;
     for (size_t i = range->scanned; i < range->n; i++)
         r->late_visit(r->late_ctx, &range->slots[i]);
+    if (rest > 0)
+        r->late_publish(r->late_ctx);
     range->scanned = range->n;
     roots_left(r, 0, rest);
 }
@@ -102,10 +104,10 @@ roots_start_stw(struct roots *r)
 }
 
 bool
-roots_try_end_stw(struct roots *r)
+roots_try_end_stw(struct roots *r, bool (*quiet)(const void *ctx), const void *ctx)
 {
     lock_acquire(&r->lock);
-    bool over = !roots_any_left(r);
+    bool over = quiet(ctx);
     r->marking = !over;
     lock_release(&r->lock);
     return over;

@@ -34,8 +34,10 @@ struct roots {
     struct root_range *ranges;
     size_t nranges, cap;
     bool marking;
-    /* under the lock: how the rest of a range that goes is marked */
+    /* under the lock: how the rest of a range that goes is marked, and what that has made grey
+     * is published */
     roots_visit *late_visit;
+    void (*late_publish)(void *ctx);
     void *late_ctx;
     /* atomic; written under the lock: slots that are not claimed yet, or being scanned */
     _Atomic(size_t) left;
@@ -52,9 +54,10 @@ uint64_t roots_scan_stw(struct roots *r, roots_visit *visit, void *ctx);
 uint64_t roots_start_stw(struct roots *r);
 /* Scan the next piece. Returns its slots; 0: there is none left to claim. Any thread. */
 size_t roots_scan_piece(struct roots *r, roots_visit *visit, void *ctx);
-/* _stw: the cycle has marked all there is. False, and nothing happens, if a thread that does
- * not stop with the world has added slots meanwhile. */
-bool roots_try_end_stw(struct roots *r);
+/* _stw: the cycle has marked all there is, if quiet(ctx) says so while no range can come or go.
+ * False, and nothing happens, if not: a thread that does not stop with the world may have added
+ * slots, or removed some and left work. */
+bool roots_try_end_stw(struct roots *r, bool (*quiet)(const void *ctx), const void *ctx);
 
 /* Whether a slot is left to scan. */
 GH_INLINE bool

@@ -17,7 +17,7 @@ worker_put_full(struct mark_worker *w, struct workbuf *b)
 {
     struct marker *k = w->marker;
     workbuf_put_full(&k->bufs, b);
-    if (k->published != NULL && !w->silent)
+    if (!w->silent && k->published != NULL)
         k->published(k->published_ctx);
 }
 

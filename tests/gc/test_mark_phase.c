@@ -98,11 +98,133 @@ an_answer_given_for_a_sleeper_ends_the_phase(void **state)
     gh_heap_close(h);
 }
 
+/* --- roots go while the world stands --- */
+
+enum { ROOTS = 64, SLEEPERS = 200, ROUNDS = GH_TORTURE ? 50 : 400 };
+
+static _Atomic(bool) done;
+static void *kept[ROOTS];
+static void *also[ROOTS];
+
+static void *
+come_and_go(void *heap)
+{
+    while (!atomic_load(&done)) {
+        gh_roots_add(heap, also, ROOTS);
+        gh_roots_remove(heap, also);
+    }
+    return NULL;
+}
+
+/* By a thread that does not stop with the world, so that some go while a collection looks for
+ * the last time whether it has marked everything; the more mutators, the longer it looks. */
+static void
+roots_may_go_at_any_time(void **state)
+{
+    (void)state;
+    struct gh_heap *h = open_heap(2);
+    struct gh_mutator *sleepers[SLEEPERS], *m = gh_attach(h, "main");
+    const struct gh_type *pair = gh_type_small(h, "pair", 16, 1);
+    pthread_t t;
+    gh_roots_add(h, kept, ROOTS);
+    for (int i = 0; i < ROOTS; i++) {
+        gh_store(m, &kept[i], gh_new(m, pair));
+        gh_store(m, &also[i], kept[i]);
+    }
+    gh_blocked_enter(m);
+    for (int i = 0; i < SLEEPERS; i++) {
+        sleepers[i] = gh_attach(h, "sleeper");
+        gh_blocked_enter(sleepers[i]);
+    }
+    gh_blocked_exit(m);
+    atomic_store(&done, false);
+    assert_int_equal(pthread_create(&t, NULL, come_and_go, h), 0);
+    for (int i = 0; i < ROUNDS; i++)
+        gh_gc(m);
+    atomic_store(&done, true);
+    pthread_join(t, NULL);
+    gh_roots_remove(h, kept);
+    gh_blocked_enter(m);
+    for (int i = 0; i < SLEEPERS; i++) {
+        gh_blocked_exit(sleepers[i]);
+        gh_detach(sleepers[i]);
+    }
+    gh_blocked_exit(m);
+    gh_detach(m);
+    gh_heap_close(h);
+}
+
+/* --- no worker threads --- */
+
+struct node {
+    struct node *next;
+};
+
+/* A list that takes more than the last look to mark. */
+static void
+make_list(struct gh_mutator *m, const struct gh_type *pair)
+{
+    for (int i = 0; i < (GH_TORTURE ? 2000 : 20000); i++) {
+        struct node *n = gh_new(m, pair);
+        gh_store(m, &n->next, GH_SLOT(m, struct node, 0));
+        GH_SLOT(m, struct node, 0) = n;
+    }
+}
+
+static void
+collect_list(struct gh_mutator *m)
+{
+    GH_FRAME(m, 1);
+    make_list(m, gh_type_small(m->heap, "pair", 16, 1));
+    for (int i = 0; i < 3; i++)
+        gh_gc(m);
+}
+
+static void *
+list_and_leave(void *heap)
+{
+    struct gh_mutator *m = gh_attach(heap, "list");
+    collect_list(m);
+    gh_detach(m);
+    atomic_store(&collected, true);
+    return NULL;
+}
+
+/* As on a machine that refuses more threads. */
+static void
+mutators_mark_where_no_thread_can_be_made(void **state)
+{
+    (void)state;
+    for (int procs = 1; procs <= 3; procs += 2) {
+        struct gh_heap *h = open_heap(procs);
+        struct gh_mutator *m = gh_attach(h, "sleeper");
+        pthread_t t[2];
+        h->mark_phase.nthreads_max = 0;
+        gh_blocked_enter(m);
+        for (int i = 0; i < 2; i++) {
+            atomic_store(&collected, false);
+            assert_int_equal(pthread_create(&t[i], NULL, list_and_leave, h), 0);
+        }
+        wait_for(&collected, "a collection without worker threads");
+        for (int i = 0; i < 2; i++)
+            pthread_join(t[i], NULL);
+        atomic_store(&collected, false);
+        assert_int_equal(pthread_create(&t[0], NULL, collect, h), 0);
+        wait_for(&collected, "a collection without worker threads by no mutator");
+        pthread_join(t[0], NULL);
+        gh_blocked_exit(m);
+        gh_detach(m);
+        gh_heap_close(h);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_given_for_a_sleeper_ends_the_phase),
+        cmocka_unit_test(roots_may_go_at_any_time),
+        cmocka_unit_test(mutators_mark_where_no_thread_can_be_made),
     };
     return cmocka_run_group_tests_name("mark_phase", tests, NULL, NULL);
 }
