@@ -354,7 +354,6 @@ go_collect_whole(struct gh_heap *heap, struct mutator *self, enum gc_trigger why
         lock_acquire(&y->lock);
         uint64_t started = y->started;
         lock_release(&y->lock);
-        go_mark_if_alone(heap, self);
         go_wait(heap, self, started);
         /* somebody else's will do, but not for what only ours does */
         if (ours || (started > before && why != GC_TRIGGER_VERIFY))

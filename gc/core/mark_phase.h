@@ -83,6 +83,8 @@ struct mark_phase {
     struct lock lock; /* WORKERS */
     struct cond work; /* worker threads wait here */
     struct cond paid; /* mutators in debt wait here */
+    unsigned
+        waiting_ticks; /* lock; how long a running mutator has not answered, mark_threads.c */
     /* guarded by lock */
     bool closing;
     unsigned nthreads; /* started */

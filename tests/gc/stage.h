@@ -115,11 +115,11 @@ static inline void
 stage_drain(struct stage *s)
 {
     struct mark_phase *p = &s->heap->mark_phase;
-    p->roots_worker.scan_limit = UINT64_MAX;
-    mark_phase_begin_drain(p, &p->roots_worker);
-    while (mark_phase_drain(p, &p->roots_worker))
+    p->stopped_worker.scan_limit = UINT64_MAX;
+    mark_phase_begin_drain(p, &p->stopped_worker);
+    while (mark_phase_drain(p, &p->stopped_worker))
         continue;
-    mark_phase_end_drain(p, &p->roots_worker);
+    mark_phase_end_drain(p, &p->stopped_worker);
 }
 
 /* Grey what the barrier of `m` has buffered. */

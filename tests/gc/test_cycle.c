@@ -166,13 +166,13 @@ phase_waits_for_stacks_drainers_and_roots(void **state)
     atomic_fetch_sub(&p->busy, 1); /* the stage's: now only the stack of b is missing */
     try_to_end(&s);
     assert_int_equal(atomic_load(&p->finishing), 0);
-    mark_phase_begin_drain(p, &p->roots_worker); /* somebody drains */
-    gh_blocked_enter(s.b);                       /* serves the scan */
+    mark_phase_begin_drain(p, &p->stopped_worker); /* somebody drains */
+    gh_blocked_enter(s.b);                         /* serves the scan */
     assert_int_equal(atomic_load(&p->stacks_left), 0);
     try_to_end(&s);
     assert_int_equal(atomic_load(&p->finishing), 0);
     gh_roots_add(s.heap, root, 1);
-    mark_phase_end_drain(p, &p->roots_worker);
+    mark_phase_end_drain(p, &p->stopped_worker);
     try_to_end(&s);
     assert_int_equal(atomic_load(&p->finishing), 0);
     assert_int_equal(watch.stops, 1);
