@@ -7,7 +7,8 @@ enum { MANY = 3 * BARRIER_SLOTS + 1 };
 
 /* --- the two halves --- */
 
-/* Only the heap knows `y`; `a`, whose stack is black, takes it there and cuts the heap's edge. */
+/* Only the heap knows `y`; `a`, whose stack is black, takes it there and cuts the heap's edge.
+ */
 static void
 overwritten_reference_is_kept_for_a_scanned_stack(void **state)
 {

@@ -24,13 +24,20 @@ static void *
 kinds_new(const struct kinds *k, struct gh_mutator *m, int kind)
 {
     switch (kind) {
-    case 0: return gh_new(m, k->node);
-    case 1: return gh_new(m, k->ref);
-    case 2: return gh_new(m, k->header);
-    case 3: return gh_new_array(m, k->ref, LARGE_REFS);
-    case 4: return gh_new_bytes(m, 48);
-    case 5: return gh_new_bytes(m, 2000);
-    default: return gh_new_bytes(m, 100000);
+    case 0:
+        return gh_new(m, k->node);
+    case 1:
+        return gh_new(m, k->ref);
+    case 2:
+        return gh_new(m, k->header);
+    case 3:
+        return gh_new_array(m, k->ref, LARGE_REFS);
+    case 4:
+        return gh_new_bytes(m, 48);
+    case 5:
+        return gh_new_bytes(m, 2000);
+    default:
+        return gh_new_bytes(m, 100000);
     }
 }
 
