@@ -19,7 +19,9 @@
 
 #include <string.h>
 
-enum { GO_ALONE_WORK = 64 * 1024 }; /* bytes scanned between safepoints, where no thread marks */
+enum {
+    GO_ALONE_WORK = 64 * 1024
+}; /* bytes scanned between safepoints, where no thread marks */
 
 static enum cycle_state
 go_state(const struct gh_heap *heap)
