@@ -97,6 +97,7 @@ ragged_barrier_publishes_what_sleepers_have_buffered(void **state)
 static void
 store_late(struct stage *s)
 {
+    assert_int_equal(atomic_load(&s->heap->mark_phase.finishing), 2); /* nobody else decides */
     gh_store(s->a, &watch.x->next, watch.y);
 }
 
@@ -224,6 +225,33 @@ sleeping_mutators_are_scanned_by_others(void **state)
     stage_close(&s);
 }
 
+/* All mutators sleep; what they flush is black already. Who finds the phase quiet then is the
+ * only one to know. */
+static void
+who_started_the_ragged_barrier_looks_again(void **state)
+{
+    struct stage s;
+    struct actor worker;
+    uintptr_t guard;
+    open_watched(&s);
+    struct mark_phase *p = &s.heap->mark_phase;
+    struct node *x = stage_node(&s);
+    GH_SLOT(s.a, struct node, 0) = x;
+    stage_begin(&s);
+    stage_drain(&s);
+    gh_store(s.b, &x->next, x);
+    gh_blocked_enter(s.a);
+    gh_blocked_enter(s.b);
+    atomic_fetch_sub(&p->busy, 1);
+    go_borrow_processor(s.heap, &worker, &guard);
+    mark_phase_finish_if_quiet(p, &worker);
+    assert_false(mark_phase_is_on(p));
+    go_return_processor(s.heap, &worker);
+    gh_blocked_exit(s.a);
+    gh_blocked_exit(s.b);
+    stage_close(&s);
+}
+
 /* --- roots that come and go --- */
 
 /* Only the root knows `y`; `a`, whose stack is black, takes it and removes the root. */
@@ -264,9 +292,31 @@ added_root_is_scanned(void **state)
     stage_end(&s);
     assert_int_equal(stage_objects(&s), 1);
     gh_roots_remove(s.heap, root);
+    gh_roots_add(s.heap, root + 1, 1); /* between cycles there is nothing to scan */
+    assert_false(s.heap->roots.marking || roots_any_left(&s.heap->roots));
+    gh_roots_remove(s.heap, root + 1);
     stage_begin(&s);
     stage_end(&s);
     assert_int_equal(stage_objects(&s), 0);
+    stage_close(&s);
+}
+
+static void
+root_is_scanned_in_every_cycle(void **state)
+{
+    struct stage s;
+    static void *root[40];
+    open_watched(&s);
+    gh_roots_add(s.heap, root, 40);
+    root[33] = stage_node(&s);
+    for (unsigned i = 0; i < 3; i++) {
+        stage_begin(&s);
+        stage_drain(&s);
+        assert_true(stage_is_marked(&s, root[33]));
+        stage_end(&s);
+        assert_int_equal(s.cycles[i].globals_scan, sizeof root);
+    }
+    gh_roots_remove(s.heap, root);
     stage_close(&s);
 }
 
@@ -301,7 +351,7 @@ struct run {
     const struct gh_type *node;
     pthread_mutex_t lock;
     uint32_t last;
-    int64_t last_end, last_start; /* of the last cycle reported */
+    int64_t last_end; /* of the last cycle reported */
     _Atomic(int64_t) newest_start;
     bool in_order;
     uint64_t forced, restarts;
@@ -313,6 +363,7 @@ run_note_cycle(void *ctx, const struct gh_cycle *c)
     struct run *r = ctx;
     pthread_mutex_lock(&r->lock);
     r->in_order &= c->number == r->last + 1 && c->start_at >= r->last_end;
+    r->in_order &= atomic_load(&r->heap->cycles.state) != CYCLE_NONE; /* none may begin yet */
     r->last = c->number;
     r->last_end = c->start_at + c->sweep_term_ns + c->mark_ns + c->mark_term_ns;
     r->forced += c->forced;
@@ -379,7 +430,7 @@ run_askers(int procs, const char *marker)
         assert_null(bad);
     }
     assert_true(r.in_order);
-    assert_true(r.last >= ROUNDS && r.last <= THREADS * ROUNDS);
+    assert_true(r.forced >= ROUNDS && r.forced <= THREADS * ROUNDS);
     gh_heap_close(r.heap);
 }
 
@@ -483,8 +534,10 @@ main(void)
         cmocka_unit_test(phase_waits_for_stacks_drainers_and_roots),
         cmocka_unit_test(ragged_barrier_waits_for_everybody),
         cmocka_unit_test(sleeping_mutators_are_scanned_by_others),
+        cmocka_unit_test(who_started_the_ragged_barrier_looks_again),
         cmocka_unit_test(removed_root_leaves_what_it_held),
         cmocka_unit_test(added_root_is_scanned),
+        cmocka_unit_test(root_is_scanned_in_every_cycle),
         cmocka_unit_test(root_added_just_before_the_stop_is_scanned),
         cmocka_unit_test(whole_cycles_for_all_who_ask_with_1_processor),
         cmocka_unit_test(whole_cycles_for_all_who_ask_with_3_processors),
