@@ -29,9 +29,11 @@ struct run {
     struct gctrace gctrace;
     struct pacertrace pacertrace;
     struct scavtrace scavtrace;
+    struct lock trace_order; /* of the three, which all write to standard error */
     struct job_result result;
     int64_t started_unix_ns;
     double total_wall_s;
+    struct gh_finalizer_stats finalizers; /* at the end */
     int gogc; /* at the end: workloads may change it, and the limit */
     uint64_t memory_limit;
 
@@ -48,10 +50,12 @@ static bool
 run_observe(struct run *r, struct gh_heap *heap)
 {
     const struct plan *p = &r->plan;
-    r->pacertrace = (struct pacertrace){.fd = STDERR_FILENO};
-    r->scavtrace = (struct scavtrace){.fd = STDERR_FILENO};
-    r->gctrace = (struct gctrace){
-        .fd = STDERR_FILENO, .level = p->gctrace, .class_bytes = sizeclass_bytes};
+    r->pacertrace = (struct pacertrace){.fd = STDERR_FILENO, .order = &r->trace_order};
+    r->scavtrace = (struct scavtrace){.fd = STDERR_FILENO, .order = &r->trace_order};
+    r->gctrace = (struct gctrace){.fd = STDERR_FILENO,
+                                  .order = &r->trace_order,
+                                  .level = p->gctrace,
+                                  .class_bytes = sizeclass_bytes};
     const struct {
         bool wanted;
         struct gh_observer observer;
@@ -104,6 +108,7 @@ run_job(struct run *r, struct gh_error *err)
     };
     bool ok = workload_run(&job, &r->result, err);
     progress_stop(&progress);
+    gh_read_finalizer_stats(heap, &r->finalizers);
     r->gogc = gh_gogc(heap);
     r->memory_limit = gh_memory_limit(heap);
     r->total_wall_s = (double)(os_now_ns() - begin) / 1e9;
@@ -162,6 +167,7 @@ run_facts(struct run *r)
         .cpu_s = j->cpu_s,
         .total_wall_s = r->total_wall_s,
         .stats = j->memstats,
+        .finalizers = r->finalizers,
         .allocs = j->timed.mallocs,
         .alloc_bytes = j->timed.bytes,
         .rate_wall_s = j->wall_s,
@@ -258,7 +264,9 @@ run_execute(struct run *r, struct gh_error *err)
     r->started_unix_ns = run_unix_ns();
     interrupt_install();
     pauses_init(&r->pauses);
+    lock_init(&r->trace_order, LOCK_RANK_LEAF);
     bool ok = run_job(r, err);
+    lock_finish(&r->trace_order);
     interrupt_writes();
     if (ok) {
         run_facts(r);

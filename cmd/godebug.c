@@ -18,15 +18,18 @@ const struct godebug_key godebug_keys[] = {
      "all together in a span, in sum and for each size class (L: large objects). The text is "
      "that of Go 1.26.",
      "One write a line, after the collection."},
-    {"gcpacertrace", 1, "0", "--gcpacertrace", "print how the pacer began and ended a cycle",
+    {"gcpacertrace", 1, "0", "--gcpacertrace",
+     "print how the pacer began and ended a cycle, and its sweep",
      "First: bytes to scan per byte allocated, the work expected, the heap and its goal at the "
      "start, dedicated workers plus the share of a fractional one. Second: CPU used and aimed "
      "at, bytes scanned of heap, stacks and globals and what was expected, the heap at the "
      "start and at the end, its distance from the goal, and the estimate of cons/mark that the "
-     "cycle was paced by. The text is that of Go 1.26; both lines come when the cycle is over. "
-     "A cycle in which the heap could not grow has no second line, one that was not paced has "
-     "neither, and Go's line about finished sweeping is not printed.",
-     "Two writes a collection."},
+     "cycle was paced by. Both come when the cycle is over. Third, once its sweep is: the heap "
+     "then, what was allocated meanwhile, pages swept, and the pace in pages per byte "
+     "allocated (0 if it was swept in a stopped world). The text is that of Go 1.26. A cycle "
+     "in which the heap could not grow has no second line, one that was not paced has only the "
+     "third.",
+     "Three writes a collection."},
     {"scavtrace", 1, "0", "--scavtrace", "print what was given back to the OS",
      "Roughly a line a cycle: KiB given back in the background and eagerly (for the memory "
      "limit) since the last line, KiB that are given back now, and how much of the rest is in "

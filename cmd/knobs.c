@@ -280,6 +280,12 @@ set_go_shrink(void *target, const char *text, struct gh_error *err)
 }
 
 static bool
+set_idle_release(void *target, const char *text, struct gh_error *err)
+{
+    return knob_bool(text, &((struct plan *)target)->config.idle_release, err);
+}
+
+static bool
 set_verify(void *target, const char *text, struct gh_error *err)
 {
     return knob_bool(text, &((struct plan *)target)->config.verify, err);
@@ -388,6 +394,11 @@ const struct cli_option plan_knobs[] = {
      "how memory is given back to the OS: dontneed or free", set_madvise, set_go_madvise, NULL},
     {"shrink-stacks", 0, NULL, "GOHEAP_SHRINK_STACKS", "GODEBUG=gcshrinkstackoff", "1",
      "halve stacks that are mostly unused, at collections", set_shrink, set_go_shrink, NULL},
+    {"idle-release", 0, "0|1", "GOHEAP_IDLE_RELEASE", NULL, "1",
+     "collect a heap that has fallen idle once, and give its free memory back; 0 leaves that "
+     "to "
+     "Go's rules",
+     set_idle_release, NULL, NULL},
     {"verify", 0, NULL, "GOHEAP_VERIFY", NULL, "0",
      "walk and check the whole heap after each collection", set_verify, NULL, NULL},
     {"json", 0, "FILE", "GOHEAP_JSON", NULL, "",

@@ -4,6 +4,7 @@
 #define GH_PROFILES_FACTS_H
 
 #include "gc/api/heap.h"
+#include "gc/api/specials.h"
 #include "profiles/environment.h"
 #include "profiles/pauses.h"
 
@@ -62,6 +63,7 @@ struct facts {
     double wall_s, cpu_s;     /* the timed section, or the whole of the run if there is none */
     double total_wall_s;      /* from opening the heap to the end of verify */
     struct gh_memstats stats; /* at the end of the run */
+    struct gh_finalizer_stats finalizers;
     /* What was allocated in the stretch of `rate_wall_s` seconds. */
     uint64_t allocs, alloc_bytes;
     double rate_wall_s;

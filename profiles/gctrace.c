@@ -105,9 +105,11 @@ gctrace_cycle(void *ctx, const struct gh_cycle *c)
 {
     const struct gctrace *g = ctx;
     char line[GCTRACE_LINE_MAX];
+    traceline_begin(g->order);
     traceline_write(g->fd, line, gctrace_format(line, sizeof line, c));
     if (g->level > 1)
         gctrace_scans(g, c);
+    traceline_end(g->order);
 }
 
 struct gh_observer

@@ -15,6 +15,7 @@
 #ifndef GH_PROFILES_GCTRACE_H
 #define GH_PROFILES_GCTRACE_H
 
+#include "alloc/base/lock.h"
 #include "gc/api/observer.h"
 
 #include <stddef.h>
@@ -25,6 +26,7 @@ enum { GCTRACE_LINE_MAX = 512 };
 struct gctrace {
     /* immutable, filled by the owner */
     int fd;
+    struct lock *order;          /* shared by all traces to fd; may be NULL */
     int level;                   /* 1 or 2 */
     const uint16_t *class_bytes; /* of an object of each class, GH_CLASSES of them */
 };

@@ -1,5 +1,7 @@
-/* pacertrace.c - see pacertrace.h. Go's counterpart are startCycle and endCycle of mgcpacer.go.
- * Contexts: the collecting thread, the world running; no locks, no allocation. */
+/* pacertrace.c - see pacertrace.h. Go's counterpart are startCycle and endCycle of mgcpacer.go,
+ * and the end of activeSweep in mgcsweep.go.
+ * Contexts: the collecting thread, or any that has swept, the world running. Locks: the traces'
+ * own. No allocation. */
 #include "profiles/pacertrace.h"
 
 #include "profiles/gofloat.h"
@@ -39,17 +41,42 @@ pacertrace_format_end(char *out, size_t bytes, const struct gh_pacing *p)
     return traceline_length(n, bytes);
 }
 
+size_t
+pacertrace_format_swept(char *out, size_t bytes, const struct gh_sweeping *s)
+{
+    char pace[GOFLOAT_TEXT];
+    int n = snprintf(out, bytes,
+                     "pacer: sweep done at heap size %" PRIu64 "MB; allocated %" PRIu64
+                     "MB during sweep; swept %" PRIu64 " pages at %s pages/byte\n",
+                     s->live >> 20, s->allocated >> 20, s->pages_swept,
+                     gofloat_format(pace, s->pages_per_byte));
+    return traceline_length(n, bytes);
+}
+
 static void
 pacertrace_cycle(void *ctx, const struct gh_cycle *c)
 {
     const struct pacertrace *p = ctx;
     char line[PACERTRACE_LINE_MAX];
+    traceline_begin(p->order);
     traceline_write(p->fd, line, pacertrace_format_start(line, sizeof line, &c->pacing));
     traceline_write(p->fd, line, pacertrace_format_end(line, sizeof line, &c->pacing));
+    traceline_end(p->order);
+}
+
+static void
+pacertrace_swept(void *ctx, const struct gh_sweeping *s)
+{
+    const struct pacertrace *p = ctx;
+    char line[PACERTRACE_LINE_MAX];
+    size_t n = pacertrace_format_swept(line, sizeof line, s);
+    traceline_begin(p->order);
+    traceline_write(p->fd, line, n);
+    traceline_end(p->order);
 }
 
 struct gh_observer
 pacertrace_observer(struct pacertrace *p)
 {
-    return (struct gh_observer){.ctx = p, .cycle = pacertrace_cycle};
+    return (struct gh_observer){.ctx = p, .cycle = pacertrace_cycle, .swept = pacertrace_swept};
 }

@@ -175,6 +175,20 @@ report_pressure(const struct facts *f, FILE *out)
     }
 }
 
+/* What dying objects have set off; nothing is said if none did. */
+static void
+report_finalizers(const struct facts *f, FILE *out)
+{
+    const struct gh_finalizer_stats *s = &f->finalizers;
+    struct humane a, b, c, d;
+    if (s->finalizers_queued == 0 && s->cleanups_queued == 0)
+        return;
+    report_label(f, out, "finalizers");
+    fprintf(out, "%s queued   %s executed   cleanups: %s queued   %s executed\n",
+            humane_whole(&a, s->finalizers_queued), humane_whole(&b, s->finalizers_run),
+            humane_whole(&c, s->cleanups_queued), humane_whole(&d, s->cleanups_run));
+}
+
 static void
 report_collections(const struct facts *f, FILE *out)
 {
@@ -189,6 +203,7 @@ report_collections(const struct facts *f, FILE *out)
     report_gc_cpu(f, out);
     report_pauses(f, out);
     report_pressure(f, out);
+    report_finalizers(f, out);
 }
 
 static void

@@ -73,9 +73,13 @@ json_plain_metrics(json_t *o, const struct facts *f)
         memcpy(&n, (const char *)s + json_fields[i].offset, sizeof n);
         put(o, json_fields[i].name, json_u64(n));
     }
+    put(o, "/gc/cleanups/executed:cleanups", json_u64(f->finalizers.cleanups_run));
+    put(o, "/gc/cleanups/queued:cleanups", json_u64(f->finalizers.cleanups_queued));
     put(o, "/gc/cycles/automatic:gc-cycles", json_u64(s->num_gc - s->num_forced_gc));
     put(o, "/gc/cycles/forced:gc-cycles", json_u64(s->num_forced_gc));
     put(o, "/gc/cycles/total:gc-cycles", json_u64(s->num_gc));
+    put(o, "/gc/finalizers/executed:finalizers", json_u64(f->finalizers.finalizers_run));
+    put(o, "/gc/finalizers/queued:finalizers", json_u64(f->finalizers.finalizers_queued));
     put(o, "/gc/gogc:percent", json_integer(f->gogc));
     put(o, "/gc/gomemlimit:bytes", json_u64(f->memory_limit));
     put(o, "/gc/heap/allocs:objects", json_u64(s->mallocs - s->tiny_allocs));

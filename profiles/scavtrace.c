@@ -1,6 +1,6 @@
 /* scavtrace.c - see scavtrace.h. Go's counterpart is printScavTrace, whose remark that its
  * controller was reset has no place here.
- * Contexts: the scavenger's thread or a mutator's; no locks, no allocation. */
+ * Contexts: the scavenger's thread or a mutator's. Locks: the traces' own. No allocation. */
 #include "profiles/scavtrace.h"
 
 #include "profiles/traceline.h"
@@ -24,7 +24,10 @@ scavtrace_scavenge(void *ctx, const struct gh_scavenging *s)
 {
     const struct scavtrace *trace = ctx;
     char line[SCAVTRACE_LINE_MAX];
-    traceline_write(trace->fd, line, scavtrace_format(line, sizeof line, s));
+    size_t n = scavtrace_format(line, sizeof line, s);
+    traceline_begin(trace->order);
+    traceline_write(trace->fd, line, n);
+    traceline_end(trace->order);
 }
 
 struct gh_observer

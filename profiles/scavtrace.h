@@ -9,6 +9,7 @@
 #ifndef GH_PROFILES_SCAVTRACE_H
 #define GH_PROFILES_SCAVTRACE_H
 
+#include "alloc/base/lock.h"
 #include "gc/api/observer.h"
 
 #include <stddef.h>
@@ -16,7 +17,9 @@
 enum { SCAVTRACE_LINE_MAX = 200 };
 
 struct scavtrace {
-    int fd; /* immutable, filled by the owner */
+    /* immutable, filled by the owner */
+    int fd;
+    struct lock *order; /* shared by all traces to fd; may be NULL */
 };
 
 /* An observer that writes to s->fd, one write(2) a line. `s` must outlive the heap. */

@@ -49,6 +49,17 @@ gh_job_threads(const struct gh_job *job)
     return job->threads;
 }
 
+bool
+gh_job_needs_collections(struct gh_job *job, struct gh_error *err)
+{
+    if (gh_collects(job->heap))
+        return true;
+    return gh_error_set(err, GH_EXIT_USAGE,
+                        "%s waits for objects to die, and under sbrk=1 nothing is ever "
+                        "collected; take sbrk out of GODEBUG or --godebug",
+                        job->workload->name);
+}
+
 static const struct option_value *
 find_value(const struct gh_job *job, const char *option, bool number)
 {

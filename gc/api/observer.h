@@ -38,6 +38,14 @@ struct gh_scavenging {
     bool forced;                            /* by gh_free_os_memory */
 };
 
+/* The sweep that followed a cycle is over (gcpacertrace). */
+struct gh_sweeping {
+    uint64_t live;        /* heapLive when that was noticed */
+    uint64_t allocated;   /* of it, since sweeping was paced: by the cycle or by new settings */
+    uint64_t pages_swept; /* of all spans that the cycle left behind */
+    double pages_per_byte; /* the pace: pages per byte allocated; 0: swept in a stopped world */
+};
+
 /* One finished cycle. Times in ns; *_at on the monotonic clock since the heap was opened. */
 struct gh_cycle {
     uint32_t number; /* NumGC, from 1 */
@@ -73,6 +81,10 @@ struct gh_observer {
     void (*cycle)(void *ctx, const struct gh_cycle *c);
     /* may be NULL. On the scavenger's thread, or on that of gh_free_os_memory */
     void (*scavenge)(void *ctx, const struct gh_scavenging *s);
+    /* may be NULL. Once for each cycle that was swept to the end: by the time the next one
+     * begins, on the thread that noticed, which is often a mutator's and keeps a stop waiting
+     */
+    void (*swept)(void *ctx, const struct gh_sweeping *s);
 };
 
 #endif

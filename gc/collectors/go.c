@@ -92,6 +92,7 @@ go_start(struct gh_heap *heap, struct actor *self, enum gc_trigger why)
     }
     background_start(heap);
     gospace_finish_sweep(&heap->space); /* there is little left, if the pace was kept */
+    heap_watch_sweep(heap);
     gospace_prepare_mark(&heap->space);
     lock_acquire(&y->lock);
     y->started++;
@@ -100,7 +101,8 @@ go_start(struct gh_heap *heap, struct actor *self, enum gc_trigger why)
     struct gh_cycle *c = &y->cycle;
     *c = (struct gh_cycle){.forced = why == GC_TRIGGER_FORCED || why == GC_TRIGGER_VERIFY,
                            .procs = heap->config.procs,
-                           .stw_procs = heap->config.procs};
+                           .stw_procs = heap->config.procs,
+                           .limiter_on = limiter_is_on(&heap->limiter)};
     y->verify = heap->config.verify || why == GC_TRIGGER_VERIFY;
     y->checkmark = y->verify || heap->config.debug.gccheckmark;
     c->stop_waits_ns[0] = world_stop(&heap->sched, self);
@@ -163,8 +165,8 @@ go_pace_stw(struct gh_heap *heap)
     heap_refresh_memory(heap);
     pacer_commit(p, false);
     uint32_t number = atomic_load_explicit(&heap->totals.num_gc, memory_order_relaxed) + 1;
-    c->limiter_on = limiter_last_enabled_cycle(&heap->limiter) + 1 >= number &&
-                    limiter_last_enabled_cycle(&heap->limiter) > 0;
+    c->limiter_on |=
+        limiter_is_on(&heap->limiter) || limiter_last_enabled_cycle(&heap->limiter) == number;
     atomic_store_explicit(&heap->limiter.num_gc, number, memory_order_relaxed);
 }
 
@@ -197,6 +199,7 @@ go_announce(struct gh_heap *heap)
     workbuf_pool_trim(&heap->marker.bufs); /* nobody marks before the state is NONE */
     background_kick(&heap->background);
     heap_report_cycle(heap, &y->cycle);
+    heap_watch_sweep(heap); /* over already, if it was verified */
     lock_acquire(&y->lock);
     y->done++;
     atomic_store_explicit(&y->state, CYCLE_NONE, memory_order_release);

@@ -280,6 +280,7 @@ gh_gc(struct gh_mutator *m)
     h->collector->collect(h, mutator_of(m), GC_TRIGGER_FORCED);
     uarenas_fault_pending(&h->uarenas, m);
     gospace_finish_sweep(&h->space);
+    heap_watch_sweep(h);
 }
 
 int
@@ -290,7 +291,7 @@ gh_set_gogc(struct gh_mutator *m, int percent)
     int old = pacer_set_gogc(&h->pacer, percent);
     pacer_commit(&h->pacer, gospace_sweep_done(&h->space));
     h->config.gogc = h->pacer.gogc;
-    gospace_pace_sweep(&h->space, pacer_live(&h->pacer), pacer_trigger(&h->pacer));
+    heap_pace_sweep_stw(h);
     world_start(&h->sched, &mutator_of(m)->actor);
     return old;
 }
@@ -307,11 +308,16 @@ gh_set_memory_limit(struct gh_mutator *m, uint64_t bytes)
     struct gh_heap *h = m->heap;
     world_stop(&h->sched, &mutator_of(m)->actor);
     uint64_t old = pacer_set_memory_limit(&h->pacer, bytes);
+    heap_refresh_memory(h); /* while there was no limit, nobody did */
     pacer_commit(&h->pacer, gospace_sweep_done(&h->space));
     h->config.memory_limit = h->pacer.memory_limit;
     pages_set_memory_limit(&h->pages, h->config.memory_limit);
-    gospace_pace_sweep(&h->space, pacer_live(&h->pacer), pacer_trigger(&h->pacer));
+    heap_pace_sweep_stw(h);
     world_start(&h->sched, &mutator_of(m)->actor);
+    if (bytes < old) {
+        background_start(h);
+        background_kick_scavenger(&h->background);
+    }
     return old;
 }
 
@@ -319,6 +325,12 @@ uint64_t
 gh_memory_limit(const struct gh_heap *h)
 {
     return h->config.memory_limit;
+}
+
+bool
+gh_collects(const struct gh_heap *h)
+{
+    return h->collector != &collector_sbrk;
 }
 
 int

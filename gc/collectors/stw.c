@@ -87,7 +87,7 @@ stw_collect(struct gh_heap *heap, struct mutator *self, enum gc_trigger why)
                          .procs = heap->config.procs,
                          .stw_procs = heap->config.procs};
     struct actor *actor = self == NULL ? NULL : &self->actor;
-    c.stop_wait_ns = world_stop(&heap->sched, actor);
+    c.stop_waits_ns[0] = c.stop_wait_ns = world_stop(&heap->sched, actor);
     c.start_at = gh_heap_now(heap) - c.stop_wait_ns;
     if (!c.forced && !stw_still_wanted(heap, seen)) {
         world_start(&heap->sched, actor);
@@ -95,16 +95,23 @@ stw_collect(struct gh_heap *heap, struct mutator *self, enum gc_trigger why)
     }
     c.heap_at_start = pacer_live(&heap->pacer);
     stw_sweep_termination(heap);
+    struct gh_sweeping before, after;
+    bool swept_before = heap_take_swept(heap, &before);
     int64_t t = gh_heap_now(heap);
     c.sweep_term_ns = t - c.start_at;
     stw_mark(heap, &c, verify || heap->config.debug.gccheckmark);
     c.mark_ns = gh_heap_now(heap) - t;
     stw_mark_termination(heap, &c, verify);
+    bool swept_after = heap_take_swept(heap, &after);
     world_start(&heap->sched, actor);
     if (self != NULL)
         stack_shrink_if_wanted(self);
     background_kick(&heap->background);
+    if (swept_before)
+        heap_report_swept(heap, &before);
     heap_report_cycle(heap, &c);
+    if (swept_after)
+        heap_report_swept(heap, &after);
 }
 
 const struct collector collector_stw = {

@@ -81,6 +81,8 @@ background_sweep(struct gh_heap *heap)
         }
         while (more && !actor_is_wanted(&b->sweeper_actor))
             more = gospace_sweep(&heap->space, SWEEP_PAGES) != SIZE_MAX;
+        if (!more)
+            heap_watch_sweep(heap);
         background_leave(heap);
     }
     /* relaxed: statistics */
@@ -355,6 +357,15 @@ background_kick(struct background *b)
     b->idle_scavenging = false;
     if (!b->has_sweeper)
         b->scavenge_round++;
+    cond_broadcast(&b->wake);
+    lock_release(&b->lock);
+}
+
+void
+background_kick_scavenger(struct background *b)
+{
+    lock_acquire(&b->lock);
+    b->scavenge_round++;
     cond_broadcast(&b->wake);
     lock_release(&b->lock);
 }

@@ -72,6 +72,8 @@ void background_stop(struct gh_heap *heap);
 void background_close(struct background *b);
 /* A collection has ended: there are spans to sweep, and then perhaps memory to give back. */
 void background_kick(struct background *b);
+/* A goal of the scavenger's has come down: let it look again. */
+void background_kick_scavenger(struct background *b);
 /* gh_free_os_memory has released `bytes`: tell the observers. */
 void background_report_forced(struct gh_heap *heap, size_t bytes);
 

@@ -47,7 +47,11 @@ heap_book_cycle_stw(struct gh_heap *heap, struct gh_cycle *c, int64_t now)
     c->goal = p->last_goal;
     c->next_goal = pacer_heap_goal(p);
     c->next_trigger = pacer_trigger(p);
-    gospace_pace_sweep(&heap->space, pacer_live(p), c->next_trigger);
+    heap->sweep_watch.pages_per_byte = 0;
+    heap->sweep_watch.live_basis = pacer_live(p);
+    heap_pace_sweep_stw(heap);
+    /* relaxed: see the banner */
+    atomic_store_explicit(&heap->sweep_watch.due, true, memory_order_relaxed);
     pages_set_retain_goal(&heap->pages, c->next_goal, p->last_goal);
     if (c->heap_at_end > t->heap_peak)
         t->heap_peak = c->heap_at_end;
@@ -79,4 +83,54 @@ heap_report_cycle(struct gh_heap *heap, const struct gh_cycle *c)
     for (int i = 0; i < heap->nobservers; i++)
         if (heap->observers[i].cycle != NULL)
             heap->observers[i].cycle(heap->observers[i].ctx, c);
+}
+
+/* --- the end of a sweep --- */
+
+void
+heap_pace_sweep_stw(struct gh_heap *heap)
+{
+    uint64_t live = pacer_live(&heap->pacer);
+    gospace_pace_sweep(&heap->space, live, pacer_trigger(&heap->pacer));
+    if (gospace_sweep_done(&heap->space))
+        return; /* what was its pace remains so */
+    heap->sweep_watch.live_basis = live;
+    /* relaxed: just set, by us; kept because it is reset when the space runs out of spans */
+    heap->sweep_watch.pages_per_byte =
+        atomic_load_explicit(&heap->space.sweep_pages_per_byte, memory_order_relaxed);
+}
+
+bool
+heap_take_swept(struct gh_heap *heap, struct gh_sweeping *out)
+{
+    struct sweep_watch *w = &heap->sweep_watch;
+    /* relaxed, all: see the banner; live and pages are sums */
+    if (GH_LIKELY(!atomic_load_explicit(&w->due, memory_order_relaxed)) ||
+        !gospace_sweep_done(&heap->space) ||
+        !atomic_exchange_explicit(&w->due, false, memory_order_relaxed))
+        return false;
+    uint64_t live = pacer_live(&heap->pacer);
+    *out = (struct gh_sweeping){
+        .live = live,
+        .allocated = live > w->live_basis ? live - w->live_basis : 0,
+        .pages_swept = atomic_load_explicit(&heap->space.pages_swept, memory_order_relaxed),
+        .pages_per_byte = w->pages_per_byte,
+    };
+    return true;
+}
+
+void
+heap_report_swept(struct gh_heap *heap, const struct gh_sweeping *s)
+{
+    for (int i = 0; i < heap->nobservers; i++)
+        if (heap->observers[i].swept != NULL)
+            heap->observers[i].swept(heap->observers[i].ctx, s);
+}
+
+void
+heap_watch_sweep(struct gh_heap *heap)
+{
+    struct gh_sweeping s;
+    if (heap_take_swept(heap, &s))
+        heap_report_swept(heap, &s);
 }

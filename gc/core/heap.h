@@ -55,6 +55,17 @@ struct gc_totals {
     uint64_t heap_peak, stack_scan, globals_scan, heap_scan, objects_marked;
 };
 
+/* The end of a sweep, which nobody is told of: it is noticed, by whoever asks after sweeping
+ * some. Go: the last sweeper of activeSweep.end. */
+struct sweep_watch {
+    /* atomic, relaxed: a cycle's booking sets it, in a stopped world, and whoever clears it
+     * reports; what is reported is ordered by the stop, and by gospace_sweep_done */
+    _Atomic(bool) due;
+    /* written in a stopped world only */
+    uint64_t live_basis;
+    double pages_per_byte;
+};
+
 /* Who runs a cycle, and who waits for one (collectors/go.c). Go: work.startSema, sweepWaiters.
  */
 enum cycle_state { CYCLE_NONE, CYCLE_STARTING, CYCLE_MARKING };
@@ -95,6 +106,7 @@ struct gh_heap {
     struct mark_phase mark_phase;
     struct cycles cycles;
     struct background background;
+    struct sweep_watch sweep_watch;
 
     /* world-stopped only */
     struct gc_totals totals;
@@ -111,6 +123,16 @@ size_t heap_flush_mutators_stw(struct gh_heap *heap);
 /* _stw: book a finished cycle, after the pacer has set the next goal; completes `c`, whose
  * phases are known. `now`: heap time. */
 void heap_book_cycle_stw(struct gh_heap *heap, struct gh_cycle *c, int64_t now);
+/* _stw: live heap or trigger have changed: pace the sweep that is under way, if one is. */
+void heap_pace_sweep_stw(struct gh_heap *heap);
+/* If a sweep has ended and nobody has said so yet: true, and the record, which is the caller's
+ * to hand to heap_report_swept. A RUNNING actor, or whoever has stopped the world: no other
+ * sweep may begin meanwhile. */
+bool heap_take_swept(struct gh_heap *heap, struct gh_sweeping *out);
+/* Tell the observers; the world runs. */
+void heap_report_swept(struct gh_heap *heap, const struct gh_sweeping *s);
+/* Both. A RUNNING actor, after sweeping; holding no lock. */
+void heap_watch_sweep(struct gh_heap *heap);
 /* The limit is at work, and what the pages hold has changed: let the pacer know. */
 void heap_refresh_memory(struct gh_heap *heap);
 /* Let the limiter know how time was spent, if it has not been told for a while. Any RUNNING

@@ -49,6 +49,7 @@ malloc_book(struct mutator *m, const struct refill *took)
     struct gh_heap *heap = m->pub.heap;
     pacer_update(&heap->pacer, (int64_t)took->live_bytes, (int64_t)took->scan_bytes);
     assist_charge(m, took->live_bytes);
+    heap_watch_sweep(heap);
     if (GH_UNLIKELY(heap->pacer.memory_limit != GH_MEMORY_LIMIT_OFF)) {
         heap_refresh_memory(heap);
         heap_update_limiter(heap);

@@ -285,6 +285,162 @@ observers_hear_of_scavenging_once_a_cycle(void **state)
     gh_heap_close(h);
 }
 
+struct sweeps {
+    _Atomic(uint64_t) n, pages, ahead; /* ahead: told of with no cycle before it */
+    struct gh_heap *heap;
+    struct gh_sweeping last; /* of whoever came last; read when nobody sweeps */
+};
+
+static void
+see_sweep(void *ctx, const struct gh_sweeping *s)
+{
+    struct sweeps *seen = ctx;
+    seen->last = *s;
+    seen->pages += s->pages_swept;
+    seen->ahead += ++seen->n > seen->heap->totals.num_gc;
+}
+
+/* Cycles of every collector, each swept by gh_gc, or in the stopped world. */
+static void
+observers_hear_of_every_sweep_once(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        struct gh_config c;
+        struct gh_error err;
+        gh_config_init(&c);
+        c.gogc = GH_GOGC_OFF;
+        c.procs = 2;
+        c.collector = gh_collectors()[i & 1];
+        c.verify = (i & 2) != 0;
+        c.background = (i & 4) != 0;
+        struct gh_heap *h = gh_heap_open(&c, &err);
+        assert_non_null(h);
+        struct sweeps seen = {.heap = h};
+        gh_observe(h, &(struct gh_observer){.ctx = &seen, .swept = see_sweep});
+        struct gh_mutator *m = gh_attach(h, "test");
+        for (int k = 1; k <= 5; k++) {
+            for (int o = 0; o < 5000; o++)
+                gh_new_bytes(m, 64);
+            gh_gc(m);
+            /* the sweeper of another thread may be just about to say so */
+            for (int w = 0; w < 1000 && seen.n < (uint64_t)k; w++)
+                nap(m, 10);
+            assert_int_equal(seen.n, k);
+        }
+        assert_int_equal(seen.ahead, 0);
+        assert_true(seen.pages >= 5 * 5000 * 64 / GH_PAGE);
+        gh_detach(m);
+        gh_heap_close(h);
+    }
+}
+
+/* The figures of a sweep that mutators did as they allocated: Go's, where there is a pace. */
+static void
+a_sweep_is_told_of_with_its_pace(void **state)
+{
+    (void)state;
+    struct gh_config c;
+    struct gh_error err;
+    gh_config_init(&c);
+    c.procs = 2;
+    c.collector = "stw"; /* the cycle is over when collect returns */
+    c.background = false;
+    struct gh_heap *h = gh_heap_open(&c, &err);
+    struct sweeps seen = {.heap = h};
+    gh_observe(h, &(struct gh_observer){.ctx = &seen, .swept = see_sweep});
+    struct gh_mutator *m = gh_attach(h, "test");
+    for (int i = 0; i < 30000; i++)
+        gh_new_bytes(m, 64);
+    h->collector->collect(h, mutator_of(m), GC_TRIGGER_FORCED); /* without gh_gc's sweep */
+    uint64_t begin = pacer_live(&h->pacer);
+    double pace = atomic_load(&h->space.sweep_pages_per_byte);
+    uint32_t cycles = h->totals.num_gc;
+    assert_true(pace > 0);
+    assert_int_equal(seen.n, 0);
+    for (int i = 0; i < 100000 && seen.n == 0 && h->totals.num_gc == cycles; i++)
+        gh_new_bytes(m, 512);
+    assert_int_equal(seen.n, 1);
+    assert_true(seen.last.pages_per_byte == pace);
+    assert_true(seen.last.live > begin);
+    assert_int_equal(seen.last.allocated, seen.last.live - begin);
+    assert_int_equal(seen.last.pages_swept, atomic_load(&h->space.pages_swept));
+    gh_detach(m);
+    gh_heap_close(h);
+}
+
+/* --- a limit that comes down --- */
+
+static struct gh_heap *
+open_limited_heap(const char *collector, int gogc)
+{
+    struct gh_config c;
+    struct gh_error err;
+    gh_config_init(&c);
+    c.gogc = gogc;
+    c.procs = 2;
+    c.collector = collector;
+    c.idle_release = false;
+    struct gh_heap *h = gh_heap_open(&c, &err);
+    assert_non_null(h);
+    h->background.force_period_ns = NEVER_NS;
+    return h;
+}
+
+static void
+the_next_span_sees_a_lower_limit(void **state)
+{
+    (void)state;
+    for (const char *const *name = gh_collectors(); *name != NULL; name++) {
+        struct gh_heap *h = open_limited_heap(*name, GH_GOGC_OFF);
+        struct gh_mutator *m = gh_attach(h, "test");
+        struct gh_memstats s;
+        for (int i = 0; i < 64; i++)
+            gh_new_bytes(m, 1 << 20);
+        gh_read_memstats(h, m, &s);
+        /* far enough above what objects take, and all of it is used: the pacer has to know what
+         * the rest takes, of which it is told under a limit only */
+        gh_set_memory_limit(m, s.sys - s.heap_released);
+        for (int i = 0; i <= GH_PAGE / 64; i++)
+            gh_new_bytes(m, 64);
+        for (int i = 0; i < 1000 && h->totals.num_gc <= s.num_gc; i++)
+            nap(m, 10);
+        assert_true(h->totals.num_gc > s.num_gc);
+        gh_detach(m);
+        gh_heap_close(h);
+    }
+}
+
+static void
+the_scavenger_sees_a_lower_limit(void **state)
+{
+    (void)state;
+    const uint64_t limit = 24 << 20;
+    struct gh_heap *h =
+        open_limited_heap(NULL, 10000); /* so that all memory is worth keeping */
+    struct gh_mutator *m = gh_attach(h, "test");
+    void *root = NULL;
+    gh_roots_add(h, &root, 1);
+    for (int i = 0; i < 64; i++) {
+        void *p = gh_new_bytes(m, 1 << 20);
+        memset(p, 1, 1 << 20);
+    }
+    gh_gc(m);
+    nap(m, 200); /* the scavenger finds nothing to do, and rests */
+    struct gh_memstats s;
+    gh_read_memstats(h, m, &s);
+    assert_true(s.heap_idle - s.heap_released > (32 << 20));
+    gh_set_memory_limit(m, limit);
+    for (int i = 0; i < 3000 && s.sys - s.heap_released > limit; i++) {
+        nap(m, 10);
+        gh_read_memstats(h, m, &s);
+    }
+    assert_true(s.sys - s.heap_released <= limit);
+    gh_roots_remove(h, &root);
+    gh_detach(m);
+    gh_heap_close(h);
+}
+
 int
 main(void)
 {
@@ -297,6 +453,10 @@ main(void)
         cmocka_unit_test(idle_release_can_be_switched_off),
         cmocka_unit_test(nobody_wakes_when_there_is_nothing_to_do),
         cmocka_unit_test(observers_hear_of_scavenging_once_a_cycle),
+        cmocka_unit_test(observers_hear_of_every_sweep_once),
+        cmocka_unit_test(a_sweep_is_told_of_with_its_pace),
+        cmocka_unit_test(the_next_span_sees_a_lower_limit),
+        cmocka_unit_test(the_scavenger_sees_a_lower_limit),
     };
     return cmocka_run_group_tests_name("background", tests, NULL, NULL);
 }

@@ -59,6 +59,26 @@ the_end_of_a_cycle(void **state)
     assert_string_equal(line, end_text);
 }
 
+static const struct gh_sweeping swept = {.live = (UINT64_C(4) << 20) - 1,
+                                         .allocated = UINT64_C(1) << 20,
+                                         .pages_swept = 475,
+                                         .pages_per_byte = 0.00022649765014648438};
+
+static const char swept_text[] =
+    "pacer: sweep done at heap size 3MB; allocated 1MB during sweep; swept 475 pages at "
+    "0.00022649765014648438 pages/byte\n";
+
+static void
+the_end_of_a_sweep(void **state)
+{
+    char line[PACERTRACE_LINE_MAX];
+    assert_int_equal(pacertrace_format_swept(line, sizeof line, &swept), strlen(swept_text));
+    assert_string_equal(line, swept_text);
+    pacertrace_format_swept(line, sizeof line, &(struct gh_sweeping){.pages_swept = 1});
+    assert_string_equal(line, "pacer: sweep done at heap size 0MB; allocated 0MB during sweep; "
+                              "swept 1 pages at 0 pages/byte\n");
+}
+
 static void
 the_largest_figures_fit(void **state)
 {
@@ -85,6 +105,10 @@ the_largest_figures_fit(void **state)
     assert_int_equal(line[n - 1], '\n');
     n = pacertrace_format_end(line, sizeof line, &p);
     assert_int_equal(line[n - 1], '\n');
+    n = pacertrace_format_swept(
+        line, sizeof line,
+        &(struct gh_sweeping){UINT64_MAX, UINT64_MAX, UINT64_MAX, 2.2250738585072014e-308});
+    assert_int_equal(line[n - 1], '\n');
 }
 
 /* What the observer writes, a read a write: a pipe in packet mode keeps them apart. */
@@ -107,6 +131,27 @@ assert_writes(const struct gh_pacing *p, const char *const *lines)
     assert_int_equal(read(fds[0], got, sizeof got), -1);
     close(fds[0]);
     close(fds[1]);
+}
+
+static void
+a_sweep_has_one_line(void **state)
+{
+    int fds[2];
+    char got[2 * PACERTRACE_LINE_MAX];
+    struct lock order;
+    lock_init(&order, LOCK_RANK_LEAF);
+    assert_int_equal(pipe2(fds, O_DIRECT | O_NONBLOCK), 0);
+    struct pacertrace trace = {.fd = fds[1], .order = &order};
+    struct gh_observer o = pacertrace_observer(&trace);
+    o.swept(o.ctx, &swept);
+    ssize_t n = read(fds[0], got, sizeof got - 1);
+    assert_int_equal(n, strlen(swept_text));
+    got[n] = '\0';
+    assert_string_equal(got, swept_text);
+    assert_int_equal(read(fds[0], got, sizeof got), -1);
+    close(fds[0]);
+    close(fds[1]);
+    lock_finish(&order);
 }
 
 static void
@@ -139,6 +184,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_start_of_a_cycle),
         cmocka_unit_test(the_end_of_a_cycle),
+        cmocka_unit_test(the_end_of_a_sweep),
+        cmocka_unit_test(a_sweep_has_one_line),
         cmocka_unit_test(the_largest_figures_fit),
         cmocka_unit_test(a_cycle_has_two_lines),
         cmocka_unit_test(a_cycle_in_which_the_heap_did_not_grow_has_one),

@@ -399,10 +399,39 @@ text_is_silent_on_what_did_not_happen(void **state)
 {
     struct facts f = made_up();
     char *text = text_of(&f);
-    static const char *const absent[] = {"limit", "marker", "GC CPU", "waits", "restarts"};
+    static const char *const absent[] = {"limit", "marker",   "GC CPU",
+                                         "waits", "restarts", "finalizers"};
     for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
         assert_null(strstr(text, absent[i]));
     free(text);
+}
+
+static void
+both_say_what_was_finalized(void **state)
+{
+    struct facts f = made_up();
+    f.finalizers = (struct gh_finalizer_stats){.finalizers_queued = 31,
+                                               .finalizers_run = 30,
+                                               .cleanups_queued = 12,
+                                               .cleanups_run = 11};
+    char *text = text_of(&f);
+    assert_says(text,
+                "finalizers   31 queued   30 executed   cleanups: 12 queued   11 executed\n");
+    free(text);
+    f.finalizers.finalizers_queued = f.finalizers.finalizers_run = 0;
+    text = text_of(&f);
+    assert_says(text,
+                "finalizers   0 queued   0 executed   cleanups: 12 queued   11 executed\n");
+    free(text);
+    json_t *o = json_of(&f);
+    assert_int_equal(integer_at(o, "metrics", "/gc/finalizers/queued:finalizers"), 0);
+    assert_int_equal(integer_at(o, "metrics", "/gc/cleanups/queued:cleanups"), 12);
+    assert_int_equal(integer_at(o, "metrics", "/gc/cleanups/executed:cleanups"), 11);
+    json_decref(o);
+    f.finalizers.finalizers_run = 30;
+    o = json_of(&f);
+    assert_int_equal(integer_at(o, "metrics", "/gc/finalizers/executed:finalizers"), 30);
+    json_decref(o);
 }
 
 static void
@@ -489,6 +518,7 @@ main(void)
         cmocka_unit_test(scavenging_adds_up),
         cmocka_unit_test(text_says_how_concurrent_it_was),
         cmocka_unit_test(text_is_silent_on_what_did_not_happen),
+        cmocka_unit_test(both_say_what_was_finalized),
         cmocka_unit_test(json_says_how_concurrent_it_was),
         cmocka_unit_test(json_has_null_for_no_limit_and_no_gc_cpu),
         cmocka_unit_test(humane_numbers_have_three_digits),

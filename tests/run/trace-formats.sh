@@ -42,7 +42,8 @@ refuses() {
 # Every line of each form, cut, doubled, and with a word, a figure or a sign changed.
 tamper() { # log
     local form line edit
-    for form in '^gc ' '^scan: total' '^scan: class' '^pacer: assist' '^pacer: [0-9]' '^scav '; do
+    for form in '^gc ' '^scan: total' '^scan: class' '^pacer: assist' '^pacer: [0-9]' '^pacer: sweep' \
+        '^scav '; do
         line=$(grep -aE -m 1 "$form" "$1") || continue
         printf '%s\n' "$line" > "$dir/line"
         for edit in 's/..$//' 's/^.//' 's/$/ /' 's/ /  /' 's/([0-9]) /\1/' 's/ [0-9]+/ -7x/' \
@@ -63,7 +64,7 @@ run() { # name, arguments...
     "$GOHEAP" run "$@" --quiet 2> "$dir/$name" || fail "$name: status $?: $(tail -n 2 "$dir/$name")"
 }
 concurrent=
-"$GOHEAP" help run | grep -qE '^  go  ' && concurrent="start end scav"
+"$GOHEAP" help run | grep -qE '^  go  ' && concurrent="start end sweep scav"
 run flags binary-trees --depth 16 --threads 2 --gctrace=2 --gcpacertrace --scavtrace
 follows "goheap, flags" "$dir/flags" gc total $concurrent
 GODEBUG=$traces GOGC=50 run variable gcbench
@@ -72,7 +73,11 @@ GODEBUG=gctrace=1 run list mark --shape list --log2 14 --godebug $traces
 follows "goheap, --godebug" "$dir/list" gc total
 for collector in $("$GOHEAP" help run | sed -n '/^Values of --collector/,/^$/s/^  \([a-z]*\)  .*/\1/p'); do
     run "$collector" binary-trees --depth 14 --collector "$collector" --godebug $traces
-    follows "goheap, collector $collector" "$dir/$collector" gc total
+    follows "goheap, collector $collector" "$dir/$collector" gc total sweep
+    # a sweep a cycle: the last one may not come to its end
+    gcs=$(grep -c '^gc ' "$dir/$collector") sweeps=$(grep -c '^pacer: sweep' "$dir/$collector")
+    [ "$sweeps" = "$gcs" ] || [ "$sweeps" = $((gcs - 1)) ] ||
+        fail "collector $collector: $gcs cycles, $sweeps sweeps"
 done
 [ -n "$concurrent" ] &&
     { grep -qE '^scan: class 16B [0-9+]+=[1-9]' "$dir/flags" || fail "no nodes were scanned"; }

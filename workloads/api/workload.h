@@ -20,7 +20,7 @@
 GH_EXTERN_C_BEGIN
 
 /* Grows whenever this header, gc/api or a structure they expose changes incompatibly. */
-enum { GH_WORKLOAD_ABI = 2 };
+enum { GH_WORKLOAD_ABI = 3 };
 #define GH_WORKLOAD_MAGIC UINT32_C(0x676f6870) /* "gohp" */
 
 enum gh_option_kind {
@@ -66,6 +66,9 @@ struct gh_workload {
 
 GH_API struct gh_heap *gh_job_heap(struct gh_job *job);
 GH_API int gh_job_threads(const struct gh_job *job);
+/* For `setup` of a workload whose result depends on objects dying: false, and a usage error
+ * that says so, if the heap never collects (GODEBUG=sbrk=1). */
+GH_API bool gh_job_needs_collections(struct gh_job *job, struct gh_error *err);
 /* Values of the workload's own options; throw if there is no option of that name and kind. */
 GH_API int64_t gh_job_int(const struct gh_job *job, const char *option);
 GH_API const char *gh_job_text(const struct gh_job *job, const char *option);

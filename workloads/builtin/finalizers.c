@@ -130,6 +130,8 @@ fin_setup(struct gh_job *job, struct gh_mutator *m, struct gh_error *err)
 {
     (void)m;
     struct gh_heap *heap = gh_job_heap(job);
+    if (!gh_job_needs_collections(job, err))
+        return false;
     struct fin_state *s = calloc(1, sizeof *s);
     gh_job_set_state(job, s);
     if (s == NULL)

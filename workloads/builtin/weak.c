@@ -93,6 +93,8 @@ static bool
 weak_setup(struct gh_job *job, struct gh_mutator *m, struct gh_error *err)
 {
     struct gh_heap *heap = gh_job_heap(job);
+    if (!gh_job_needs_collections(job, err))
+        return false;
     struct weak_state *s = calloc(1, sizeof *s);
     gh_job_set_state(job, s);
     int threads = gh_job_threads(job);
