@@ -205,7 +205,8 @@ void pages_set_retain_goal(struct pages *p, uint64_t goal, uint64_t last_goal);
  * which no chunk was used. Returns whether there is anything to release. */
 bool pages_set_idle_goal(struct pages *p);
 /* Keep all memory together (account->ready) below `bytes`, as far as releasing free memory can:
- * in the background from 95 % on, and by allocations at the limit. */
+ * in the background from 95 % on, and by allocations at the limit. A lower one begins a
+ * generation of the density rule, so that nothing is spared for having been full before. */
 void pages_set_memory_limit(struct pages *p, uint64_t bytes);
 /* How much memory the heap keeps from the OS: objects and free pages, without released ones. */
 uint64_t pages_retained(struct pages *p);

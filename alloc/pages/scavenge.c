@@ -209,7 +209,13 @@ pages_set_idle_goal(struct pages *p)
 void
 pages_set_memory_limit(struct pages *p, uint64_t bytes)
 {
-    /* relaxed: a limit that is kept approximately */
-    atomic_store_explicit(&p->memory_limit, bytes, memory_order_relaxed);
+    /* relaxed: a limit that is kept approximately; changed by one at a time */
+    uint64_t old = atomic_exchange_explicit(&p->memory_limit, bytes, memory_order_relaxed);
     scavenge_set_limit_goal(p);
+    if (bytes >= old)
+        return;
+    /* chunks that were full before may have to go now */
+    lock_acquire(&p->lock);
+    pagealloc_next_generation(&p->alloc);
+    lock_release(&p->lock);
 }
