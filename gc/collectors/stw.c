@@ -69,10 +69,12 @@ stw_mark_termination(struct gh_heap *heap, struct gh_cycle *c, bool verify)
 /* Whether the reason for this cycle still holds, now that the world is stopped: another
  * mutator may have collected while this one waited for his turn. */
 static bool
-stw_still_wanted(struct gh_heap *heap, uint32_t num_gc_seen)
+stw_still_wanted(struct gh_heap *heap, enum gc_trigger why, uint32_t num_gc_seen)
 {
+    const struct pacer *p = &heap->pacer;
+    bool by_limit = why == GC_TRIGGER_HEAP && p->memory_limit != GH_MEMORY_LIMIT_OFF;
     /* relaxed: written in a stopped world only, and it is stopped */
-    return heap->pacer.gogc >= 0 &&
+    return (p->gogc >= 0 || by_limit) &&
            atomic_load_explicit(&heap->totals.num_gc, memory_order_relaxed) == num_gc_seen;
 }
 
@@ -89,7 +91,7 @@ stw_collect(struct gh_heap *heap, struct mutator *self, enum gc_trigger why)
     struct actor *actor = self == NULL ? NULL : &self->actor;
     c.stop_waits_ns[0] = c.stop_wait_ns = world_stop(&heap->sched, actor);
     c.start_at = gh_heap_now(heap) - c.stop_wait_ns;
-    if (!c.forced && !stw_still_wanted(heap, seen)) {
+    if (!c.forced && !stw_still_wanted(heap, why, seen)) {
         world_start(&heap->sched, actor);
         return;
     }

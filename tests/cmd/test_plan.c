@@ -181,6 +181,20 @@ godebug_switches_knobs(void **state)
 }
 
 static void
+idle_release_is_a_knob(void **state)
+{
+    assert_true(plan_of("null")->config.idle_release);
+    assert_source("null", "idle-release", "1", "default");
+    assert_false(plan_of("null --idle-release 0")->config.idle_release);
+    assert_source("null --idle-release=0", "idle-release", "0", "flag");
+    setenv("GOHEAP_IDLE_RELEASE", "0", 1);
+    assert_false(plan_of("null")->config.idle_release);
+    assert_source("null", "idle-release", "0", "GOHEAP_IDLE_RELEASE");
+    assert_true(plan_of("null --idle-release 1")->config.idle_release);
+    assert_refuses("null --idle-release 2", "--idle-release: '2' is neither 0 nor 1");
+}
+
+static void
 godebug_warns_of_what_has_no_effect(void **state)
 {
     setenv("GODEBUG", "schedtrace=1,gctarce=1,gctrace=0", 1);
@@ -530,6 +544,7 @@ main(void)
         TEST(gogc_flag_is_strict),
         TEST(procs_are_1_to_1024),
         TEST(godebug_switches_knobs),
+        TEST(idle_release_is_a_knob),
         TEST(godebug_warns_of_what_has_no_effect),
         TEST(gctrace_has_two_levels),
         TEST(traces_are_switched_on_by_flag_and_variable),

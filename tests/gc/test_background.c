@@ -398,9 +398,9 @@ the_next_span_sees_a_lower_limit(void **state)
         for (int i = 0; i < 64; i++)
             gh_new_bytes(m, 1 << 20);
         gh_read_memstats(h, m, &s);
-        /* far enough above what objects take, and all of it is used: the pacer has to know what
-         * the rest takes, of which it is told under a limit only */
-        gh_set_memory_limit(m, s.sys - s.heap_released);
+        /* The objects would do with it, but for the rest of the memory, of which the pacer is
+         * told under a limit only. */
+        gh_set_memory_limit(m, s.heap_alloc * 104 / 100);
         for (int i = 0; i <= GH_PAGE / 64; i++)
             gh_new_bytes(m, 64);
         for (int i = 0; i < 1000 && h->totals.num_gc <= s.num_gc; i++)

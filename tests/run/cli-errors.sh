@@ -79,6 +79,10 @@ expect 2 "--godebug: gcstoptheworld: '3' is not a whole number from 0 to 2" \
     "$g" run null --godebug sbrk=0,gcstoptheworld=3
 expect 2 "--godebug: invalidptr: '' is not a whole number" "$g" run null --godebug invalidptr=
 expect 2 '--godebug: a value is missing' "$g" run null --godebug
+for w in finalizers weak; do
+    expect 2 "$w waits for objects to die, and under sbrk=1" "$g" run $w --godebug sbrk=1
+done
+expect 2 "--idle-release: 'yes' is neither 0 nor 1" "$g" run null --idle-release yes
 expect 2 "--verify: '3'" "$g" run null --verify=3
 expect 2 'both name' "$g" run null --json - --output -
 expect 2 'are the same file' "$g" run null --json report --output ./report
