@@ -109,7 +109,7 @@ check_compares_abi_and_sizes(void **state)
     refused(w, "is no workload");
     w = sound();
     w.abi = GH_WORKLOAD_ABI + 1;
-    refused(w, "it is built for workload ABI 3, this goheap has 2; rebuild it");
+    refused(w, "it is built for workload ABI 4, this goheap has 3; rebuild it");
     w = sound();
     w.struct_bytes -= 8;
     refused(w, "struct gh_workload has");
