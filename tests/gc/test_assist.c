@@ -31,7 +31,9 @@ assist_open(struct assist *x, int length)
     }
     assist_charge(mutator_of(x->s.a), 1000); /* no cycle, no debt */
     assert_int_equal(x->mm->credit_bytes, 0);
+    x->mm->credit_bytes = -1000; /* left over from another cycle */
     stage_begin(&x->s);
+    assert_int_equal(x->mm->credit_bytes, 0);
     atomic_store(&x->pacer->assist_work_per_byte, 2);
     atomic_store(&x->pacer->assist_bytes_per_work, 0.5);
     atomic_store(&x->pacer->bg_scan_credit, 0);
