@@ -113,55 +113,65 @@ roots_try_end_stw(struct roots *r, bool (*quiet)(const void *ctx), const void *c
     return over;
 }
 
-/* Claim a piece; NULL if there is none. */
-static void **
-roots_claim_locked(struct roots *r, size_t *n)
+/* What is being scanned, and of which range: it may have moved in the table, and ranges may
+ * overlap. Two that are equal need not be told apart. */
+struct root_piece {
+    void **slots, **range_slots;
+    size_t n, range_n;
+};
+
+/* Claim a piece; false if there is none. */
+static bool
+roots_claim_locked(struct roots *r, struct root_piece *out)
 {
     for (size_t i = 0; i < r->nranges; i++) {
         struct root_range *range = &r->ranges[i];
         size_t rest = range->n - range->scanned;
         if (rest == 0)
             continue;
-        *n = rest < ROOTS_PIECE ? rest : ROOTS_PIECE;
-        void **piece = range->slots + range->scanned;
-        range->scanned += *n;
+        *out = (struct root_piece){.slots = range->slots + range->scanned,
+                                   .n = rest < ROOTS_PIECE ? rest : ROOTS_PIECE,
+                                   .range_slots = range->slots,
+                                   .range_n = range->n};
+        range->scanned += out->n;
         range->scanning++;
-        return piece;
+        return true;
     }
-    return NULL;
+    return false;
 }
 
-/* The piece at `piece` has been scanned: its range may have moved in the table, not gone. */
+/* The piece has been scanned; its range has not gone meanwhile. */
 static void
-roots_scanned_locked(struct roots *r, void **piece, size_t n)
+roots_scanned_locked(struct roots *r, const struct root_piece *piece)
 {
     for (size_t i = 0; i < r->nranges; i++) {
         struct root_range *range = &r->ranges[i];
-        if (range->scanning > 0 && piece >= range->slots && piece < range->slots + range->n) {
+        if (range->scanning > 0 && range->slots == piece->range_slots &&
+            range->n == piece->range_n) {
             range->scanning--;
-            roots_left(r, 0, n);
+            roots_left(r, 0, piece->n);
             cond_broadcast(&r->scanned);
             return;
         }
     }
-    gh_throw("roots: a range went while it was being scanned, at %p", (void *)piece);
+    gh_throw("roots: a range went while it was being scanned, at %p", (void *)piece->slots);
 }
 
 size_t
 roots_scan_piece(struct roots *r, roots_visit *visit, void *ctx)
 {
-    size_t n = 0;
+    struct root_piece piece;
     lock_acquire(&r->lock);
-    void **piece = roots_claim_locked(r, &n);
+    bool any = roots_claim_locked(r, &piece);
     lock_release(&r->lock);
-    if (piece == NULL)
+    if (!any)
         return 0;
-    for (size_t i = 0; i < n; i++)
-        visit(ctx, &piece[i]);
+    for (size_t i = 0; i < piece.n; i++)
+        visit(ctx, &piece.slots[i]);
     lock_acquire(&r->lock);
-    roots_scanned_locked(r, piece, n);
+    roots_scanned_locked(r, &piece);
     lock_release(&r->lock);
-    return n;
+    return piece.n;
 }
 
 uint64_t

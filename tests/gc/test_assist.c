@@ -31,7 +31,9 @@ assist_open(struct assist *x, int length)
     }
     assist_charge(mutator_of(x->s.a), 1000); /* no cycle, no debt */
     assert_int_equal(x->mm->credit_bytes, 0);
+    x->mm->credit_bytes = -1000; /* left over from another cycle */
     stage_begin(&x->s);
+    assert_int_equal(x->mm->credit_bytes, 0);
     atomic_store(&x->pacer->assist_work_per_byte, 2);
     atomic_store(&x->pacer->assist_bytes_per_work, 0.5);
     atomic_store(&x->pacer->bg_scan_credit, 0);
@@ -203,12 +205,27 @@ requested_slice_is_given_if_nobody_marks(void **state)
 
 /* --- waiting --- */
 
-static void
-at_goal(struct assist *x, bool at)
+struct goal {
+    uint64_t percent, triggered;
+};
+
+/* Put the goal below the live heap, or far above. Returns what was there. */
+static struct goal
+set_goal(struct assist *x, bool reached)
 {
-    x->pacer->gogc = 100;
-    x->pacer->percent_goal = at ? 1 : UINT64_C(1) << 40;
-    atomic_store(&x->pacer->goal, x->pacer->percent_goal);
+    struct goal was = {x->pacer->percent_goal, x->pacer->triggered};
+    x->pacer->percent_goal = reached ? 1 : UINT64_C(1) << 40;
+    x->pacer->triggered = UINT64_MAX; /* whose runway would lift it */
+    x->pacer->sweep_min = 0;
+    assert_int_equal(pacer_live(x->pacer) >= pacer_heap_goal(x->pacer), reached);
+    return was;
+}
+
+static void
+restore_goal(struct assist *x, const struct goal *was)
+{
+    x->pacer->percent_goal = was->percent;
+    x->pacer->triggered = was->triggered;
 }
 
 static void
@@ -219,10 +236,7 @@ debtors_wait_at_the_goal_only(void **state)
         assist_open(&x, 1);
         stage_drain(&x.s); /* no work is left, and no credit */
         assert_false(mark_phase_any_work(x.phase));
-        int gogc = x.pacer->gogc;
-        uint64_t goal = x.pacer->percent_goal;
-        at_goal(&x, at);
-        assert_int_equal(pacer_live(x.pacer) >= pacer_heap_goal(x.pacer), at);
+        struct goal was = set_goal(&x, at);
         assist_charge(mutator_of(x.s.a), 100000);
         assist_pay(mutator_of(x.s.a));
         assert_int_equal(atomic_load(&x.phase->parks), at);
@@ -231,8 +245,7 @@ debtors_wait_at_the_goal_only(void **state)
         assist_credit(x.phase, 1000); /* a little of it: goes on without waiting */
         assist_pay(mutator_of(x.s.a));
         assert_int_equal(atomic_load(&x.phase->parks), at);
-        x.pacer->gogc = gogc;
-        x.pacer->percent_goal = goal;
+        restore_goal(&x, &was);
         assist_close(&x);
         assert_int_equal(x.s.cycles[0].assist_parks, at);
     }
@@ -263,16 +276,12 @@ debtors_are_woken_by_the_end_of_the_cycle(void **state)
     pthread_t t[2];
     assist_open(&x, 1);
     stage_drain(&x.s);
-    int gogc = x.pacer->gogc;
-    uint64_t goal = x.pacer->percent_goal;
-    at_goal(&x, true);
+    set_goal(&x, true); /* until the end of the cycle computes another */
     atomic_store(&stop_paying, false);
     for (int i = 0; i < 2; i++)
         pthread_create(&t[i], NULL, pay_main, &x);
     while (atomic_load(&x.phase->parks) < 4)
         sched_yield();
-    x.pacer->gogc = gogc;
-    x.pacer->percent_goal = goal;
     stage_end(&x.s);
     atomic_store(&stop_paying, true);
     for (int i = 0; i < 2; i++)

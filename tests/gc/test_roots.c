@@ -1,6 +1,7 @@
 /* test_roots.c - threads that are no mutators, and so do not stop with the world, add roots and
  * make types while others collect and read statistics. */
 #include "gc/api/heap.h"
+#include "gc/core/roots.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +10,10 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 enum { RANGES = 200, ROUNDS = GH_TORTURE ? 20 : 200 };
 
@@ -67,10 +71,154 @@ roots_and_types_come_while_the_world_stands(void **state)
     gh_heap_close(h);
 }
 
+/* --- Note [roots while marking], without a heap --- */
+
+enum { PIECES = 3, SLOTS = PIECES * ROOTS_PIECE };
+
+struct scan {
+    struct roots roots;
+    void **slots;
+    _Atomic(int) visited[SLOTS];
+    _Atomic(bool) inside, go_on, removed;
+};
+
+static void
+scan_open(struct scan **out)
+{
+    struct scan *s = *out = calloc(1, sizeof *s);
+    s->slots = calloc(SLOTS, sizeof *s->slots);
+    roots_init(&s->roots);
+}
+
+static void
+scan_close(struct scan *s)
+{
+    roots_finish(&s->roots);
+    free(s->slots);
+    free(s);
+}
+
+static void
+visit(void *ctx, void **slot)
+{
+    struct scan *s = ctx;
+    atomic_fetch_add(&s->visited[slot - s->slots], 1);
+}
+
+static void
+visit_and_wait(void *ctx, void **slot)
+{
+    struct scan *s = ctx;
+    visit(ctx, slot);
+    atomic_store(&s->inside, true);
+    while (!atomic_load(&s->go_on))
+        sched_yield();
+}
+
+static void *
+scan_main(void *arg)
+{
+    struct scan *s = arg;
+    roots_scan_piece(&s->roots, visit_and_wait, s);
+    return NULL;
+}
+
+static void *
+remove_main(void *arg)
+{
+    struct scan *s = arg;
+    roots_remove(&s->roots, s->slots);
+    atomic_store(&s->removed, true);
+    return NULL;
+}
+
+static void
+pieces_cover_every_slot_once(void **state)
+{
+    (void)state;
+    struct scan *s;
+    scan_open(&s);
+    roots_add(&s->roots, s->slots, ROOTS_PIECE + 1);
+    roots_add(&s->roots, s->slots + ROOTS_PIECE + 1, SLOTS - ROOTS_PIECE - 1);
+    for (int cycle = 1; cycle <= 2; cycle++) {
+        assert_int_equal(roots_start_stw(&s->roots), SLOTS * sizeof(void *));
+        assert_true(roots_any_left(&s->roots));
+        assert_false(roots_try_end_stw(&s->roots));
+        while (roots_scan_piece(&s->roots, visit, s) > 0)
+            continue;
+        for (int i = 0; i < SLOTS; i++)
+            assert_int_equal(atomic_load(&s->visited[i]), cycle);
+        assert_false(roots_any_left(&s->roots));
+        assert_true(roots_try_end_stw(&s->roots));
+    }
+    scan_close(s);
+}
+
+/* A piece is being scanned: it counts as left, its range does not go, and what is left of the
+ * range is visited by who removes it. */
+static void
+range_goes_when_its_pieces_are_scanned(void **state)
+{
+    (void)state;
+    struct scan *s;
+    pthread_t scanner, remover;
+    scan_open(&s);
+    s->roots.late_visit = visit;
+    s->roots.late_ctx = s;
+    roots_add(&s->roots, s->slots, SLOTS);
+    roots_start_stw(&s->roots);
+    pthread_create(&scanner, NULL, scan_main, s);
+    while (!atomic_load(&s->inside))
+        sched_yield();
+    assert_int_equal(roots_scan_piece(&s->roots, visit, s), ROOTS_PIECE);
+    pthread_create(&remover, NULL, remove_main, s);
+    usleep(20000); /* too short a time lets a bug pass, and nothing fail */
+    assert_false(atomic_load(&s->removed));
+    assert_true(roots_any_left(&s->roots));
+    atomic_store(&s->go_on, true);
+    pthread_join(scanner, NULL);
+    pthread_join(remover, NULL);
+    for (int i = 0; i < SLOTS; i++)
+        assert_int_equal(atomic_load(&s->visited[i]), 1);
+    assert_false(roots_any_left(&s->roots));
+    assert_int_equal(s->roots.nranges, 0);
+    scan_close(s);
+}
+
+/* A piece of the short range is done while one of the long range, which begins at the same
+ * slot, is being scanned. */
+static void
+overlapping_ranges_are_told_apart(void **state)
+{
+    (void)state;
+    struct scan *s;
+    pthread_t scanner;
+    scan_open(&s);
+    roots_add(&s->roots, s->slots, SLOTS);
+    roots_add(&s->roots, s->slots, 2);
+    roots_start_stw(&s->roots);
+    assert_int_equal(roots_scan_piece(&s->roots, visit, s), ROOTS_PIECE);
+    pthread_create(&scanner, NULL, scan_main, s); /* the second piece */
+    while (!atomic_load(&s->inside))
+        sched_yield();
+    while (roots_scan_piece(&s->roots, visit, s) > 0)
+        continue;
+    assert_int_equal(s->roots.ranges[0].scanning, 1);
+    assert_int_equal(s->roots.ranges[1].scanning, 0);
+    atomic_store(&s->go_on, true);
+    pthread_join(scanner, NULL);
+    assert_int_equal(s->roots.ranges[0].scanning, 0);
+    assert_false(roots_any_left(&s->roots));
+    scan_close(s);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pieces_cover_every_slot_once),
+        cmocka_unit_test(range_goes_when_its_pieces_are_scanned),
+        cmocka_unit_test(overlapping_ranges_are_told_apart),
         cmocka_unit_test(roots_and_types_come_while_the_world_stands),
     };
     return cmocka_run_group_tests_name("roots", tests, NULL, NULL);

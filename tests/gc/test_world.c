@@ -8,7 +8,9 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { THREADS = 6, ROUNDS = GH_TORTURE ? 20 : 200 };
 
@@ -267,7 +269,74 @@ leaving_and_detaching_serve_what_is_left(void **state)
     gh_heap_close(h);
 }
 
+static pthread_t waker;
+
+static void *
+wake_main(void *m)
+{
+    gh_blocked_exit(m);
+    return NULL;
+}
+
+/* While `m` is held, it wants to run again, and there is a processor. */
+static void
+serve_one_that_wakes(void *ctx, struct mutator *m, uint32_t requests, bool owner)
+{
+    (void)ctx, (void)requests;
+    if (owner)
+        return;
+    pthread_create(&waker, NULL, wake_main, &m->pub);
+    while (actor_state(&m->actor) != ACTOR_WAITING)
+        sched_yield();
+    assert_true(procs_any_free(&m->sched->procs));
+}
+
+static void
+who_wakes_while_held_runs_when_let_go(void **state)
+{
+    (void)state;
+    struct gh_heap *h = open_heap(GH_GOGC_OFF);
+    struct mutator *m = mutator_of(gh_attach(h, "test"));
+    struct mutator *x = mutator_of(gh_attach(h, "x"));
+    m->sched->client.serve = serve_one_that_wakes;
+    gh_blocked_enter(&x->pub);
+    post(m->sched, m, REQUEST_TEST, false);
+    world_serve_idle(m->sched);
+    assert_int_equal(actor_state(&x->actor), ACTOR_RUNNING);
+    pthread_join(waker, NULL);
+    gh_detach(&x->pub);
+    gh_detach(&m->pub);
+    gh_heap_close(h);
+}
+
 /* --- stops by many --- */
+
+static void *
+attach_main(void *heap)
+{
+    gh_detach(gh_attach(heap, "late"));
+    return NULL;
+}
+
+static void
+nobody_attaches_in_a_stopped_world(void **state)
+{
+    (void)state;
+    pthread_t t;
+    struct gh_heap *h = open_heap(GH_GOGC_OFF);
+    struct mutator *m = mutator_of(gh_attach(h, "test"));
+    world_stop(m->sched, &m->actor);
+    pthread_create(&t, NULL, attach_main, h);
+    usleep(20000); /* too short a time lets a bug pass, and nothing fail */
+    assert_int_equal(m->sched->nmutators, 1);
+    assert_ptr_equal(m->sched->procs.actors, &m->actor);
+    world_start(m->sched, &m->actor);
+    gh_blocked_enter(&m->pub);
+    pthread_join(t, NULL);
+    gh_blocked_exit(&m->pub);
+    gh_detach(&m->pub);
+    gh_heap_close(h);
+}
 
 static _Atomic(int) stoppers;
 static struct gh_heap *stopped_heap;
@@ -323,6 +392,8 @@ main(void)
         cmocka_unit_test(several_stoppers_take_turns),
         cmocka_unit_test(requests_are_served_once_by_everybody),
         cmocka_unit_test(leaving_and_detaching_serve_what_is_left),
+        cmocka_unit_test(who_wakes_while_held_runs_when_let_go),
+        cmocka_unit_test(nobody_attaches_in_a_stopped_world),
         cmocka_unit_test(stops_exclude_each_other),
     };
     return cmocka_run_group_tests_name("world", tests, NULL, NULL);
