@@ -66,7 +66,7 @@ assist_price(const struct mutator_mark *mm, const struct pacer *p)
     double most = CREDIT_MAX * work_per_byte;
     double more = most < PACER_OVER_ASSIST ? most : PACER_OVER_ASSIST;
     double work = debt > more ? debt : more;
-    return work < 1e15 ? (int64_t)work + 1 : (int64_t)1e15;
+    return work < 1 ? 1 : work < 1e15 ? (int64_t)work : (int64_t)1e15;
 }
 
 /* --- slices --- */
