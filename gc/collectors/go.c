@@ -90,13 +90,13 @@ go_start(struct gh_heap *heap, struct actor *self, enum gc_trigger why)
         atomic_store_explicit(&y->state, CYCLE_NONE, memory_order_release);
         return false;
     }
+    lock_acquire(&y->lock); /* first, so that who finds it under way has a number to wait for */
+    y->started++;
+    lock_release(&y->lock);
     background_start(heap);
     gospace_finish_sweep(&heap->space); /* there is little left, if the pace was kept */
     heap_watch_sweep(heap);
     gospace_prepare_mark(&heap->space);
-    lock_acquire(&y->lock);
-    y->started++;
-    lock_release(&y->lock);
 
     struct gh_cycle *c = &y->cycle;
     *c = (struct gh_cycle){.forced = why == GC_TRIGGER_FORCED || why == GC_TRIGGER_VERIFY,

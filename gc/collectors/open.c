@@ -233,7 +233,7 @@ gh_detach(struct gh_mutator *m)
     atomic_fetch_add_explicit(&h->tiny_retired, m->tiny_allocs, memory_order_relaxed);
     m->tiny_allocs = 0;
     pools_detach(&h->pools, mutator_of(m));
-    pacer_sub_live(&h->pacer, gospace_flush(&h->space, &mutator_of(m)->cache));
+    heap_book_flushed(h, gospace_flush(&h->space, &mutator_of(m)->cache));
     mutator_detach(mutator_of(m));
 }
 

@@ -338,6 +338,7 @@ background_stop(struct gh_heap *heap)
     if (!b->started)
         return;
     lock_acquire(&heap->sched.procs.lock);
+    procs_wait_for_start_locked(&heap->sched.procs); /* a cycle may be about to end */
     actor_remove_locked(&heap->sched.procs, &b->sweeper_actor);
     lock_release(&heap->sched.procs.lock);
 }

@@ -19,6 +19,15 @@ barrier_flush(struct mutator_mark *mm)
     return true;
 }
 
+/* What a slot holds: another mutator may just have stored it, see Note [hybrid barrier], and we
+ * are going to mark it, or to pass it on. acquire: as where markers read slots; pairs with
+ * gh_store. */
+GH_INLINE uintptr_t
+load_ref(void *const *slot)
+{
+    return __atomic_load_n((const uintptr_t *)slot, __ATOMIC_ACQUIRE);
+}
+
 GH_INLINE void
 barrier_put(struct mutator_mark *mm, uintptr_t ref)
 {
@@ -39,8 +48,7 @@ gh_barrier_slow(struct gh_mutator *m, void **slot, void *value)
 {
     struct mutator_mark *mm = mutator_mark(mutator_of(m));
     barrier_make_room(mm);
-    /* relaxed: another mutator may be storing; see Note [hybrid barrier] */
-    barrier_put(mm, __atomic_load_n((uintptr_t *)slot, __ATOMIC_RELAXED));
+    barrier_put(mm, load_ref(slot));
     barrier_put(mm, (uintptr_t)value);
 }
 
@@ -60,9 +68,9 @@ barrier_bulk(struct mutator_mark *mm, void *const *to, void *const *from, size_t
 {
     for (size_t i = 0; i < n; i++) {
         barrier_make_room(mm);
-        barrier_put(mm, __atomic_load_n((const uintptr_t *)&to[i], __ATOMIC_RELAXED));
+        barrier_put(mm, load_ref(&to[i]));
         if (from != NULL)
-            barrier_put(mm, __atomic_load_n((const uintptr_t *)&from[i], __ATOMIC_RELAXED));
+            barrier_put(mm, load_ref(&from[i]));
     }
 }
 
@@ -70,7 +78,7 @@ barrier_bulk(struct mutator_mark *mm, void *const *to, void *const *from, size_t
 static void
 copy_word(void **to, void *const *from)
 {
-    __atomic_store_n(to, __atomic_load_n(from, __ATOMIC_RELAXED), __ATOMIC_RELEASE);
+    __atomic_store_n((uintptr_t *)to, load_ref(from), __ATOMIC_RELEASE);
 }
 
 void

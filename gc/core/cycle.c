@@ -5,17 +5,25 @@
 
 #include <time.h>
 
-size_t
+struct flushed
 heap_flush_mutators_stw(struct gh_heap *heap)
 {
-    size_t unused_bytes = 0;
+    struct flushed sum = {0};
     for (struct mutator *m = world_first(&heap->sched); m != NULL; m = world_next(m)) {
-        unused_bytes += gospace_flush(&heap->space, &m->cache);
+        struct flushed f = gospace_flush(&heap->space, &m->cache);
+        sum.unused_bytes += f.unused_bytes;
+        sum.scan_bytes += f.scan_bytes;
         pages_local_flush(&heap->pages, &m->cache.local);
         m->pub.tiny = 0;
         m->pub.tiny_offset = 0;
     }
-    return unused_bytes;
+    return sum;
+}
+
+void
+heap_book_flushed(struct gh_heap *heap, struct flushed f)
+{
+    pacer_update(&heap->pacer, -(int64_t)f.unused_bytes, (int64_t)f.scan_bytes);
 }
 
 static uint64_t

@@ -117,9 +117,12 @@ struct gh_heap {
 
 /* --- cycle.c: steps that every collector is composed from --- */
 
-/* _stw: empty every mutator's caches: runs, spans, pages, tiny blocks. Returns what
- * heapLive counts and no object has got, in bytes. */
-size_t heap_flush_mutators_stw(struct gh_heap *heap);
+/* _stw: empty every mutator's caches: runs, spans, pages, tiny blocks. Returns what to book,
+ * unless a cycle ends, which counts anew. */
+struct flushed heap_flush_mutators_stw(struct gh_heap *heap);
+/* Let the pacer know. By a running mutator, or with the world stopped, so that no cycle can end
+ * in between. */
+void heap_book_flushed(struct gh_heap *heap, struct flushed f);
 /* _stw: book a finished cycle, after the pacer has set the next goal; completes `c`, whose
  * phases are known. `now`: heap time. */
 void heap_book_cycle_stw(struct gh_heap *heap, struct gh_cycle *c, int64_t now);

@@ -108,7 +108,7 @@ heap_read_memstats_stw(struct gh_heap *heap, struct gh_memstats *out)
 {
     *out = (struct gh_memstats){0};
     gospace_finish_sweep(&heap->space);
-    pacer_sub_live(&heap->pacer, heap_flush_mutators_stw(heap));
+    heap_book_flushed(heap, heap_flush_mutators_stw(heap));
     memstats_objects(heap, out);
     memstats_system(heap, out);
     memstats_cycles(heap, out);

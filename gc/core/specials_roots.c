@@ -14,11 +14,12 @@
 
 /* --- what an object leads to --- */
 
-/* relaxed: a mutator may be storing, whose barrier accounts for both values */
+/* A mutator may be storing, whose barrier accounts for both values. acquire: as in scan_word.
+ */
 static void
 refs_word(uintptr_t addr, void (*fn)(void *ctx, uintptr_t ref), void *ctx)
 {
-    uintptr_t v = __atomic_load_n((const uintptr_t *)addr, __ATOMIC_RELAXED);
+    uintptr_t v = __atomic_load_n((const uintptr_t *)addr, __ATOMIC_ACQUIRE);
     if (v != 0)
         fn(ctx, v);
 }

@@ -77,7 +77,8 @@ void procs_finish(struct procs *p);
 void procs_wait_for_start_locked(struct procs *p);
 /* Make `a` known, in state BLOCKED. */
 void actor_add_locked(struct procs *p, struct actor *a, enum actor_kind kind, uintptr_t *guard);
-/* `a` is BLOCKED. */
+/* `a` is BLOCKED, and the world is not stopped: it runs, as a RUNNING caller knows, or one that
+ * has just left; others wait for it first. */
 void actor_remove_locked(struct procs *p, struct actor *a);
 
 /* Own thread: wait for a processor and run. */

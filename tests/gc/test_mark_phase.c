@@ -218,6 +218,28 @@ mutators_mark_where_no_thread_can_be_made(void **state)
     }
 }
 
+/* --- the heap closes --- */
+
+/* While a cycle is under way, which walks the list of actors as it ends. */
+static void
+a_heap_closes_while_it_marks(void **state)
+{
+    (void)state;
+    for (int i = 0; i < (GH_TORTURE ? 5 : 20); i++) {
+        struct gh_heap *h = open_heap(2);
+        struct gh_mutator *m = gh_attach(h, "main");
+        gh_roots_add(h, kept, 1);
+        {
+            GH_FRAME(m, 1);
+            make_list(m, gh_type_small(h, "pair", 16, 1));
+            gh_store(m, &kept[0], GH_SLOT(m, void, 0));
+        }
+        h->collector->collect(h, mutator_of(m), GC_TRIGGER_TORTURE);
+        gh_detach(m);
+        gh_heap_close(h);
+    }
+}
+
 int
 main(void)
 {
@@ -225,6 +247,7 @@ main(void)
         cmocka_unit_test(an_answer_given_for_a_sleeper_ends_the_phase),
         cmocka_unit_test(roots_may_go_at_any_time),
         cmocka_unit_test(mutators_mark_where_no_thread_can_be_made),
+        cmocka_unit_test(a_heap_closes_while_it_marks),
     };
     return cmocka_run_group_tests_name("mark_phase", tests, NULL, NULL);
 }

@@ -193,6 +193,29 @@ allocate_beyond_the_limit(void)
     gh_heap_close(h);
 }
 
+/* What the pacer expects to scan: a flush takes nothing away from it, nor does a mutator that
+ * leaves. */
+static void
+flushes_do_not_lose_scannable_bytes(void **state)
+{
+    (void)state;
+    struct gh_heap *h = open_heap();
+    struct gh_memstats s;
+    for (uint64_t round = 0; round < 3; round++) {
+        struct gh_mutator *m = gh_attach(h, "m");
+        const struct gh_type *pair = gh_type_small(h, "pair", 16, 1);
+        for (int i = 0; i < 10; i++)
+            gh_new(m, pair);
+        gh_read_memstats(h, m, &s);
+        assert_int_equal(atomic_load(&h->pacer.heap_scan), (2 * round + 1) * 160);
+        for (int i = 0; i < 10; i++)
+            gh_new(m, pair);
+        gh_detach(m);
+        assert_int_equal(atomic_load(&h->pacer.heap_scan), (2 * round + 2) * 160);
+    }
+    gh_heap_close(h);
+}
+
 static void
 garbage_goes_before_memory_runs_out(void **state)
 {
@@ -219,6 +242,7 @@ main(void)
         cmocka_unit_test(verifying_at_once_leaves_the_config_alone),
         cmocka_unit_test(scannable_bytes_are_those_of_objects_with_references),
         cmocka_unit_test(a_shrink_is_not_counted_as_growth),
+        cmocka_unit_test(flushes_do_not_lose_scannable_bytes),
         cmocka_unit_test(garbage_goes_before_memory_runs_out),
     };
     return cmocka_run_group_tests_name("stats", tests, NULL, NULL);

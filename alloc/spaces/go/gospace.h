@@ -148,11 +148,17 @@ bool gospace_free_chunk(struct gospace *g, struct mcache *c, struct uchunk *u);
 /* Owner: write the pointer bits of the slot at `p` (BITS layout, elemsize = slot_bytes). */
 void gospace_write_bits(uintptr_t p, size_t slot_bytes, uint64_t mask);
 
+/* What a flush has to tell the accounts: what refills have reported as live and no object has
+ * got, which the next refill will report again; and what refills have not told yet, objects
+ * with references handed out of the spans that were cached. */
+struct flushed {
+    size_t unused_bytes; /* take from heapLive */
+    size_t scan_bytes;   /* add to heapScan */
+};
+
 /* Owner or _stw: give back what is left of every run and uncache every span. Afterwards all
- * runs are empty, and alloc_count, freeindex and the counts are exact. Returns the bytes that
- * refills have reported as live and no object has got: the next refill will report them again.
- */
-size_t gospace_flush(struct gospace *g, struct mcache *c);
+ * runs are empty, and alloc_count, freeindex and the counts are exact. */
+struct flushed gospace_flush(struct gospace *g, struct mcache *c);
 
 /* --- the collector's side --- */
 

@@ -101,10 +101,10 @@ gospace_refill(struct gospace *g, struct mcache *c, unsigned span_class, uint64_
     return true;
 }
 
-size_t
+struct flushed
 gospace_flush(struct gospace *g, struct mcache *c)
 {
-    size_t unused_bytes = 0;
+    struct flushed f = {0};
     for (unsigned sc = 0; sc < GH_SPAN_CLASSES; sc++) {
         struct mspan *s = c->alloc[sc];
         if (s == NULL)
@@ -112,13 +112,16 @@ gospace_flush(struct gospace *g, struct mcache *c)
         if (c->black)
             run_whiten(s, &c->runs[sc]);
         run_end(c, s, &c->runs[sc]);
-        object_bytes_add(g, (int64_t)((s->alloc_count - c->counted[sc]) * s->elemsize));
+        size_t handed_out = (s->alloc_count - c->counted[sc]) * s->elemsize;
+        object_bytes_add(g, (int64_t)handed_out);
+        if ((sc & 1) == 0)
+            f.scan_bytes += handed_out;
         c->runs[sc] = (struct gh_run){0};
         c->alloc[sc] = NULL;
-        unused_bytes += unused_of(s);
+        f.unused_bytes += unused_of(s);
         mcentral_uncache_span(g, c, s);
     }
-    return unused_bytes;
+    return f;
 }
 
 void
