@@ -97,7 +97,8 @@ ragged_barrier_publishes_what_sleepers_have_buffered(void **state)
 static void
 store_late(struct stage *s)
 {
-    assert_int_equal(atomic_load(&s->heap->mark_phase.finishing), 2); /* nobody else decides */
+    assert_int_equal(atomic_load(&s->heap->mark_phase.finishing),
+                     FINISH_DECIDING); /* nobody else decides */
     gh_store(s->a, &watch.x->next, watch.y);
 }
 
