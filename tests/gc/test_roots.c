@@ -83,6 +83,12 @@ struct scan {
 };
 
 static void
+publish_nothing(void *ctx)
+{
+    (void)ctx;
+}
+
+static void
 scan_open(struct scan **out)
 {
     struct scan *s = *out = calloc(1, sizeof *s);
@@ -132,6 +138,12 @@ remove_main(void *arg)
     return NULL;
 }
 
+static bool
+none_is_left(const void *roots)
+{
+    return !roots_any_left(roots);
+}
+
 static void
 pieces_cover_every_slot_once(void **state)
 {
@@ -143,13 +155,13 @@ pieces_cover_every_slot_once(void **state)
     for (int cycle = 1; cycle <= 2; cycle++) {
         assert_int_equal(roots_start_stw(&s->roots), SLOTS * sizeof(void *));
         assert_true(roots_any_left(&s->roots));
-        assert_false(roots_try_end_stw(&s->roots));
+        assert_false(roots_try_end_stw(&s->roots, none_is_left, &s->roots));
         while (roots_scan_piece(&s->roots, visit, s) > 0)
             continue;
         for (int i = 0; i < SLOTS; i++)
             assert_int_equal(atomic_load(&s->visited[i]), cycle);
         assert_false(roots_any_left(&s->roots));
-        assert_true(roots_try_end_stw(&s->roots));
+        assert_true(roots_try_end_stw(&s->roots, none_is_left, &s->roots));
     }
     scan_close(s);
 }
@@ -164,6 +176,7 @@ range_goes_when_its_pieces_are_scanned(void **state)
     pthread_t scanner, remover;
     scan_open(&s);
     s->roots.late_visit = visit;
+    s->roots.late_publish = publish_nothing;
     s->roots.late_ctx = s;
     roots_add(&s->roots, s->slots, SLOTS);
     roots_start_stw(&s->roots);
