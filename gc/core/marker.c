@@ -15,6 +15,7 @@ marker_open(struct marker *k, struct pages *pages, struct gospace *space, int pr
     *k = (struct marker){.pages = pages, .space = space, .nworkers = (unsigned)procs};
     k->victims_max =
         2 * k->nworkers; /* the crew, and as many threads of the concurrent phase */
+    k->dense = dense_pick();
     k->workers = aligned_alloc(GH_CACHELINE, k->nworkers * sizeof *k->workers);
     k->victims = calloc(k->victims_max, sizeof(struct mark_worker *));
     if (k->workers == NULL || k->victims == NULL)

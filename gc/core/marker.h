@@ -22,6 +22,7 @@
 #include "alloc/spaces/go/gospace.h"
 #include "gc/api/observer.h"
 #include "gc/core/page_queue.h"
+#include "gc/core/scan_dense.h"
 #include "gc/core/workbuf.h"
 
 enum {
@@ -65,7 +66,8 @@ struct marker {
     struct mark_worker *workers;
     struct workbuf_pool bufs;
     bool by_object;
-    bool ignore_bad_pointers; /* GODEBUG=invalidptr=0 */
+    const struct dense_kernel *dense; /* what this processor can do */
+    bool ignore_bad_pointers;         /* GODEBUG=invalidptr=0 */
     /* Called after work has been published, by whoever did it. */
     void (*published)(void *ctx);
     void *published_ctx;
