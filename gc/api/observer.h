@@ -6,8 +6,9 @@
 #include "alloc/base/config.h"
 
 /* How the objects of a size class were scanned in a cycle (gctrace=2). A visit to a page takes
- * an object for itself, or several; those are dense if they are an eighth of its slots. Objects
- * of the page that these lead to are a sparse visit more. */
+ * an object for itself, or several; those are dense if they are an eighth of its slots (whether
+ * or not the processor has a kernel for that). Objects of the page that these lead to are a
+ * sparse visit more. */
 struct gh_scan_stats {
     uint64_t single_objects; /* for themselves */
     uint64_t sparse_objects, dense_objects, sparse_spans, dense_spans;

@@ -75,7 +75,7 @@ mark_phase_detach(struct mark_phase *p, struct mutator *m)
 bool
 mark_phase_any_work(const struct mark_phase *p)
 {
-    return workbuf_any_full(&p->marker->bufs) || roots_any_left(&p->heap->roots) ||
+    return marker_any_work(p->marker) || roots_any_left(&p->heap->roots) ||
            specials_any_left(&p->heap->specials) || side_roots_any_left(&p->heap->side_roots);
 }
 

@@ -4,12 +4,16 @@
  * Marking is done by drainers: worker threads that hold a processor, and mutators that lend
  * theirs for a slice of time (assist.h). Between slices a mutator holds no grey objects but
  * those in its barrier buffer and what its last flush made of it: what a slice leaves is
- * published for all.
+ * published for all. The threads' queued pages may be stolen; those of mutators may not, whose
+ * memory goes when they detach.
  *
  * Note [end of marking]. The phase is quiet when nobody drains, no work is published, no root
  * is left and every stack has been scanned:
  *
  *     busy == 0 && nothing in the full list && roots left == 0 && stacks_left == 0
+ *
+ * (A page in a thread's queue needs no term of its own: the thread is counted in busy as long
+ * as there is one, and so is who steals it. It holds none when it has left busy.)
  *
  * Whoever changes one of these looks whether it is quiet afterwards. All of them are
  * sequentially consistent, so of two that change two of them at once, the later one sees it.

@@ -56,9 +56,8 @@ worker_push(struct mark_worker *w, uintptr_t entry)
 GH_INLINE void
 worker_push_page(struct mark_worker *w, uintptr_t entry)
 {
-    if (GH_UNLIKELY(w->pages_in - w->pages_out == MARKER_PAGES))
+    while (GH_UNLIKELY(!page_queue_push(&w->page_queue, entry)))
         worker_spill_pages(w);
-    w->page_queue[w->pages_in++ % MARKER_PAGES] = entry;
 }
 
 /* --- page ownership --- */

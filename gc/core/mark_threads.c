@@ -256,6 +256,7 @@ thread_start_locked(struct mark_phase *p, struct mark_thread *t)
     t->index = p->nthreads;
     marker_init_worker(p->marker, &t->work);
     t->work.wanted = &t->poke;
+    t->work.stealable = true;
     snprintf(t->actor.name, sizeof t->actor.name, "mark worker %u", t->index);
     lock_release(&p->lock);
     lock_acquire(&procs->lock);
@@ -268,6 +269,8 @@ thread_start_locked(struct mark_phase *p, struct mark_thread *t)
         lock_release(&procs->lock);
     }
     lock_acquire(&p->lock);
+    if (started)
+        marker_add_victim(p->marker, &t->work);
     return started;
 }
 

@@ -13,22 +13,32 @@ bool
 marker_open(struct marker *k, struct pages *pages, struct gospace *space, int procs)
 {
     *k = (struct marker){.pages = pages, .space = space, .nworkers = (unsigned)procs};
+    k->victims_max =
+        2 * k->nworkers; /* the crew, and as many threads of the concurrent phase */
+    k->dense = dense_pick();
     k->workers = aligned_alloc(GH_CACHELINE, k->nworkers * sizeof *k->workers);
-    if (k->workers == NULL)
-        return false;
+    k->victims = calloc(k->victims_max, sizeof(struct mark_worker *));
+    if (k->workers == NULL || k->victims == NULL)
+        goto fail_memory;
     memset(k->workers, 0, k->nworkers * sizeof *k->workers);
-    for (unsigned i = 0; i < k->nworkers; i++)
+    for (unsigned i = 0; i < k->nworkers; i++) {
         marker_init_worker(k, &k->workers[i]);
-    if (!workbuf_pool_init(&k->bufs, pages)) {
-        workbuf_pool_finish(&k->bufs);
-        free(k->workers);
-        return false;
+        k->workers[i].stealable = true;
     }
+    if (!workbuf_pool_init(&k->bufs, pages))
+        goto fail_pool;
     lock_init(&k->lock, LOCK_RANK_WORKERS);
     cond_init(&k->wake);
     /* relaxed: nobody else is there yet */
     atomic_store_explicit(&k->joined, MARKER_CLOSED, memory_order_relaxed);
     return true;
+
+fail_pool:
+    workbuf_pool_finish(&k->bufs);
+fail_memory:
+    free(k->victims);
+    free(k->workers);
+    return false;
 }
 
 void
@@ -43,6 +53,7 @@ marker_close(struct marker *k)
     cond_finish(&k->wake);
     lock_finish(&k->lock);
     workbuf_pool_finish(&k->bufs);
+    free(k->victims);
     free(k->workers);
 }
 
@@ -51,6 +62,29 @@ marker_init_worker(struct marker *k, struct mark_worker *w)
 {
     *w = (struct mark_worker){.marker = k, .pages = k->pages, .shared = true};
     w->scan_limit = UINT64_MAX;
+}
+
+void
+marker_add_victim(struct marker *k, struct mark_worker *w)
+{
+    /* relaxed: one caller at a time */
+    unsigned n = atomic_load_explicit(&k->nvictims, memory_order_relaxed);
+    CHECK(n < k->victims_max && w->stealable, "marker_add_victim: %u of %u", n, k->victims_max);
+    k->victims[n] = w;
+    /* release: pairs with the acquire in marker_victims */
+    atomic_store_explicit(&k->nvictims, n + 1, memory_order_release);
+}
+
+bool
+marker_any_work(const struct marker *k)
+{
+    if (workbuf_any_full(&k->bufs))
+        return true;
+    unsigned n = marker_victims(k);
+    for (unsigned i = 0; i < n; i++)
+        if (page_queue_any(&k->victims[i]->page_queue))
+            return true;
+    return false;
 }
 
 void
@@ -69,8 +103,8 @@ worker_finish(struct mark_worker *w)
 {
     if (w->wb == NULL)
         return;
-    CHECK(w->pages_in == w->pages_out, "worker_finish: %u pages are still queued",
-          w->pages_in - w->pages_out);
+    unsigned pages = page_queue_count(&w->page_queue);
+    CHECK(pages == 0, "worker_finish: %u pages are still queued", pages);
     workbuf_put_empty(&w->marker->bufs, w->wb);
     workbuf_put_empty(&w->marker->bufs, w->spare);
     w->wb = w->spare = NULL;
@@ -92,7 +126,7 @@ worker_wait_for_work(struct marker *k, unsigned *spins)
 {
     bool any = true;
     atomic_fetch_add_explicit(&k->hungry, 1, memory_order_relaxed);
-    while (any && !workbuf_any_full(&k->bufs)) {
+    while (any && !marker_any_work(k)) {
         /* acquire: pairs with the release of the last worker to leave */
         any = atomic_load_explicit(&k->busy, memory_order_acquire) > 0;
         worker_relax(spins);
@@ -166,10 +200,13 @@ crew_main(void *arg)
 static void
 crew_start_threads_locked(struct marker *k)
 {
+    if (k->nthreads == 0)
+        marker_add_victim(k, &k->workers[0]);
     while (k->nthreads + 1 < k->nworkers) {
         struct mark_worker *w = &k->workers[k->nthreads + 1];
         if (pthread_create(&w->thread, NULL, crew_main, w) != 0)
             return;
+        marker_add_victim(k, w);
         k->nthreads++;
     }
 }

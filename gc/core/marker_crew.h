@@ -1,4 +1,5 @@
-/* marker_crew.h - what scanning asks of the crew: wake it, and see whether it is hungry. */
+/* marker_crew.h - what scanning asks of the crew: wake it, see whether it is hungry, whom to
+ * steal from. */
 #ifndef GH_GC_CORE_MARKER_CREW_H
 #define GH_GC_CORE_MARKER_CREW_H
 
@@ -13,6 +14,14 @@ marker_is_hungry(const struct marker *k)
 {
     /* relaxed: a hint */
     return atomic_load_explicit(&k->hungry, memory_order_relaxed) > 0;
+}
+
+/* How many workers can be stolen from. */
+GH_INLINE unsigned
+marker_victims(const struct marker *k)
+{
+    /* acquire: pairs with the release in marker_add_victim */
+    return atomic_load_explicit(&k->nvictims, memory_order_acquire);
 }
 
 #endif

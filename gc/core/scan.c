@@ -11,14 +11,21 @@
 
 /* --- buffers --- */
 
+/* There is something for others. */
+static void
+worker_announce(const struct mark_worker *w)
+{
+    const struct marker *k = w->marker;
+    if (!w->silent && k->published != NULL)
+        k->published(k->published_ctx);
+}
+
 /* Publish a buffer. */
 static void
 worker_put_full(struct mark_worker *w, struct workbuf *b)
 {
-    struct marker *k = w->marker;
-    workbuf_put_full(&k->bufs, b);
-    if (!w->silent && k->published != NULL)
-        k->published(k->published_ctx);
+    workbuf_put_full(&w->marker->bufs, b);
+    worker_announce(w);
 }
 
 /* The buffer is full: continue in the spare one; if that is full too, share it. */
@@ -35,23 +42,47 @@ worker_swap_full(struct mark_worker *w)
     }
 }
 
-/* Move the `n` oldest queued pages into an empty buffer and publish it. */
-static void
+/* Move the `n` oldest queued pages into an empty buffer and publish it. Returns how many it
+ * were, because thieves may be faster. */
+static unsigned
 worker_publish_pages(struct mark_worker *w, unsigned n)
 {
     struct workbuf *b = workbuf_get_empty(&w->marker->bufs);
-    for (; n > 0 && b->n < WORKBUF_OBJECTS; n--)
-        b->obj[b->n++] = w->page_queue[w->pages_out++ % MARKER_PAGES];
-    worker_put_full(w, b);
+    uintptr_t entry;
+    while (b->n < n && b->n < WORKBUF_OBJECTS && (entry = page_queue_pop(&w->page_queue)) != 0)
+        b->obj[b->n++] = entry;
+    n = (unsigned)b->n;
+    if (n > 0)
+        worker_put_full(w, b);
+    else
+        workbuf_put_empty(&w->marker->bufs, b);
+    return n;
 }
 
 void
 worker_spill_pages(struct mark_worker *w)
 {
-    worker_publish_pages(w, MARKER_PAGES / 2);
+    worker_publish_pages(w, PAGE_QUEUE / 2);
 }
 
-/* Get a buffer with something in it, from wherever. False if there is none anywhere now. */
+/* Half of the queued pages of whoever has some. False if nobody does. */
+static bool
+worker_steal_pages(struct mark_worker *w)
+{
+    const struct marker *k = w->marker;
+    unsigned n = marker_victims(k);
+    for (unsigned i = 0; i < n; i++) {
+        struct mark_worker *victim = k->victims[(w->victim + i) % n];
+        if (victim == w || !page_queue_steal(&victim->page_queue, &w->page_queue))
+            continue;
+        w->victim = (w->victim + i) % n;
+        return true;
+    }
+    return false;
+}
+
+/* Get a buffer with something in it, or pages, from wherever. False if there is none anywhere
+ * now. */
 GH_NOINLINE static bool
 worker_find_work(struct mark_worker *w)
 {
@@ -64,21 +95,26 @@ worker_find_work(struct mark_worker *w)
     }
     struct workbuf *b = workbuf_try_full(p);
     if (b == NULL)
-        return false;
+        return worker_steal_pages(w);
     workbuf_put_empty(p, w->wb);
     w->wb = b;
     return true;
 }
 
 /* Others are hungry: give them the spare buffer, half of the queued pages, or half of the
- * buffer, the older one: it is nearer to the roots, so that more hangs on it. Go: handoff. */
+ * buffer, the older one: it is nearer to the roots, so that more hangs on it. Pages that can be
+ * stolen need only be told of, for those who sleep. Go: handoff. */
 GH_NOINLINE static void
 worker_share(struct mark_worker *w)
 {
     struct workbuf_pool *p = &w->marker->bufs;
-    unsigned pages = w->pages_in - w->pages_out;
+    unsigned pages = page_queue_count(&w->page_queue);
     if (workbuf_any_full(p))
         return;
+    if (w->stealable && page_queue_any(&w->page_queue)) {
+        worker_announce(w);
+        return;
+    }
     if (w->spare->n == 0) {
         if (pages > 1) {
             worker_publish_pages(w, pages / 2);
@@ -303,10 +339,8 @@ marker_publish(struct mark_worker *w)
     while (drain_references(w)) /* most lead to what is marked already */
         continue;
     bool any = false;
-    for (; w->pages_in != w->pages_out; any = true) {
-        unsigned n = w->pages_in - w->pages_out;
-        worker_publish_pages(w, n);
-    }
+    while (page_queue_count(&w->page_queue) > 0)
+        any |= worker_publish_pages(w, PAGE_QUEUE) > 0;
     struct workbuf **own[] = {&w->wb, &w->spare};
     for (unsigned i = 0; i < 2; i++) {
         if ((*own[i])->n == 0)
@@ -335,8 +369,8 @@ marker_drain(struct mark_worker *w)
         uintptr_t entry;
         if (w->wb->n > 0)
             entry = w->wb->obj[--w->wb->n];
-        else if (w->pages_in != w->pages_out)
-            entry = w->page_queue[w->pages_out++ % MARKER_PAGES];
+        else if ((entry = page_queue_pop(&w->page_queue)) != 0)
+            ;
         else if (drain_references(w) || worker_find_work(w))
             continue;
         else

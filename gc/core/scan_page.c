@@ -1,6 +1,6 @@
 /* scan_page.c - scanning a page of small objects: all those at once that were marked while the
- * page waited in its queue, and those of the same page that they lead to. Go 1.26: scanSpan, in
- * its portable form; following references within the page at once is our addition.
+ * page waited in its queue, and those of the same page that they lead to. Go 1.26: scanSpan;
+ * following references within the page at once is our addition.
  *
  * Marks, scans and pointer bitmap are all in the page itself.
  *
@@ -30,14 +30,11 @@ struct page_scan {
 /* --- words --- */
 
 GH_INLINE void
-page_word(struct page_scan *p, uintptr_t addr)
+page_ref(struct page_scan *p, uintptr_t ref)
 {
-    /* acquire: as in scan_word */
-    uintptr_t ref = __atomic_load_n((const uintptr_t *)addr, __ATOMIC_ACQUIRE);
     uintptr_t off = ref - p->page;
     if (off >= INLINE_SCANS_OFF) {
-        if (ref != 0)
-            enqueue(p->w, ref);
+        enqueue(p->w, ref);
         return;
     }
     uint32_t i = (uint32_t)(off * p->magic >> 32);
@@ -50,6 +47,15 @@ page_word(struct page_scan *p, uintptr_t addr)
     __builtin_prefetch((const void *)align_down(ref, GH_WORD));
     p->pending[k] |= bit;
     p->todo |= 1u << k;
+}
+
+GH_INLINE void
+page_word(struct page_scan *p, uintptr_t addr)
+{
+    /* acquire: as in scan_word */
+    uintptr_t ref = __atomic_load_n((const uintptr_t *)addr, __ATOMIC_ACQUIRE);
+    if (ref != 0)
+        page_ref(p, ref);
 }
 
 /* relaxed: a mutator may be changing the bits of other slots of the word */
@@ -158,28 +164,42 @@ page_scan_one(struct page_scan *p, unsigned slot)
     page_objects(p, slot / 64, object);
 }
 
+/* Not inlined: sparse scans need no such frame. */
+GH_NOINLINE static void
+page_scan_dense(struct page_scan *p, const struct dense_page *d)
+{
+    uintptr_t refs[DENSE_REFS];
+    unsigned n = p->w->marker->dense->find(d, refs);
+    for (unsigned i = 0; i < n; i++)
+        page_ref(p, refs[i]);
+}
+
 /* Everything marked and not yet scanned. */
 static void
 page_scan_many(struct page_scan *p)
 {
-    uint64_t objects[MARK_WORDS];
+    struct dense_page d = {.page = p->page, .words = p->words, .bitmap = p->bitmap};
     unsigned n = 0;
     for (unsigned k = 0; k < MARK_WORDS; k++) {
         /* seq_cst: after page_release; see Note [page ownership] */
         uint64_t marked = __atomic_load_n(&p->marks[k], __ATOMIC_SEQ_CST);
         if (k == MARK_WORDS - 1)
             marked &= bits_low(56); /* the class */
-        objects[k] = page_claim(p, k, marked);
-        n += bits_popcount(objects[k]);
+        d.objects[k] = page_claim(p, k, marked);
+        n += bits_popcount(d.objects[k]);
     }
     if (n == 0)
         return;
+    p->scanned += n;
     bool dense = page_is_dense(p, n);
     *(dense ? &p->stats->dense_spans : &p->stats->sparse_spans) += 1;
     *(dense ? &p->stats->dense_objects : &p->stats->sparse_objects) += n;
-    p->scanned += n;
+    if (dense && p->w->marker->dense->find != NULL) {
+        page_scan_dense(p, &d);
+        return;
+    }
     for (unsigned k = 0; k < MARK_WORDS; k++)
-        page_objects(p, k, objects[k]);
+        page_objects(p, k, d.objects[k]);
 }
 
 /* What the objects scanned so far lead to in this page, and so on. Go would queue the page for

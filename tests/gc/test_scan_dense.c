@@ -1,0 +1,126 @@
+/* test_scan_dense.c - every kernel finds the references that a slow loop finds, in pages of all
+ * classes, with anything from nothing to everything to scan. */
+#include "gc/core/scan_dense.h"
+
+#include "alloc/base/os.h"
+#include "alloc/spaces/go/sizeclass.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PAGES_EACH = GH_TSAN ? 20 : 200, WORDS = GH_PAGE / GH_WORD };
+
+static uint64_t seed;
+
+static uint64_t
+next(void)
+{
+    seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+    return seed >> 11;
+}
+
+/* A bit that is set in `of_8` of 8 cases. */
+static uint64_t
+maybe(unsigned of_8)
+{
+    return next() % 8 < of_8;
+}
+
+struct page {
+    _Alignas(GH_PAGE) uintptr_t word[WORDS];
+};
+
+/* A page with random contents, a random bitmap, and random objects to scan in it. */
+static void
+make_page(struct page *p, struct dense_page *d, uint64_t bitmap[DENSE_BIT_WORDS],
+          unsigned words)
+{
+    unsigned scan = (unsigned)(next() % 9), refs = (unsigned)(next() % 9);
+    unsigned set = (unsigned)(next() % 9);
+    memset(bitmap, 0, DENSE_BIT_WORDS * sizeof bitmap[0]);
+    *d = (struct dense_page){.page = (uintptr_t)p, .words = words, .bitmap = bitmap};
+    for (unsigned k = 0; k < WORDS; k++)
+        p->word[k] = maybe(set) ? next() | 1 : 0;
+    for (unsigned k = 0; k < DENSE_REFS_MAX; k++)
+        bitmap[k / 64] |= maybe(refs) << k % 64;
+    for (unsigned i = 0; i < DENSE_REFS_MAX / words; i++)
+        d->objects[i / 64] |= maybe(scan) << i % 64;
+}
+
+/* Word by word, in the plainest way. */
+static unsigned
+expected(const struct dense_page *d, uintptr_t *refs)
+{
+    unsigned n = 0;
+    for (unsigned k = 0; k < DENSE_REFS_MAX; k++) {
+        unsigned i = k / d->words;
+        uintptr_t v = ((const uintptr_t *)d->page)[k];
+        if (i < DENSE_OBJECT_WORDS * 64 && d->objects[i / 64] >> i % 64 & 1 &&
+            d->bitmap[k / 64] >> k % 64 & 1 && v != 0)
+            refs[n++] = v;
+    }
+    return n;
+}
+
+static void
+check_class(const struct dense_kernel *kernel, unsigned words)
+{
+    static struct page page;
+    for (int i = 0; i < PAGES_EACH; i++) {
+        struct dense_page d;
+        uint64_t bitmap[DENSE_BIT_WORDS];
+        uintptr_t want[DENSE_REFS], found[DENSE_REFS + 1];
+        make_page(&page, &d, bitmap, words);
+        found[DENSE_REFS] = 42;
+        unsigned n = expected(&d, want);
+        assert_int_equal(kernel->find(&d, found), n);
+        assert_memory_equal(found, want, n * sizeof want[0]);
+        assert_int_equal(found[DENSE_REFS], 42);
+    }
+}
+
+static void
+all_kernels_find_the_same(void **state)
+{
+    (void)state;
+    const char *s = getenv("GH_SEED");
+    seed = s != NULL ? strtoull(s, NULL, 0) : (uint64_t)os_now_ns();
+    print_message("GH_SEED=%" PRIu64 "\n", seed);
+    for (int k = 0; k < DENSE_KERNELS; k++) {
+        if (dense_kernels[k].find == NULL || !dense_kernels[k].runs_here()) {
+            print_message("%s: not on this machine\n", dense_kernels[k].name);
+            continue;
+        }
+        for (unsigned c = 1; c < GH_CLASSES; c++)
+            if (sizeclass_bytes[c] > GH_WORD && sizeclass_bytes[c] <= GH_HEADER_MIN)
+                check_class(&dense_kernels[k], sizeclass_bytes[c] / GH_WORD);
+    }
+}
+
+static void
+the_first_that_runs_is_picked(void **state)
+{
+    (void)state;
+    const struct dense_kernel *picked = dense_pick();
+    assert_true(picked->runs_here());
+    for (const struct dense_kernel *k = dense_kernels; k < picked; k++)
+        assert_false(k->runs_here());
+    assert_true(dense_kernels[DENSE_KERNELS - 1].runs_here());
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_kernels_find_the_same),
+        cmocka_unit_test(the_first_that_runs_is_picked),
+    };
+    return cmocka_run_group_tests_name("scan_dense", tests, NULL, NULL);
+}
