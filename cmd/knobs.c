@@ -356,7 +356,7 @@ const struct cli_option plan_knobs[] = {
      "collect when the heap has grown by N percent since the last collection", set_gogc,
      set_go_gogc, NULL},
     {"procs", 0, "N", "GOHEAP_PROCS", "GOMAXPROCS", NULL,
-     "threads that collect in parallel, 1 to 1024 (default: what the machine offers)",
+     "threads that run at the same time, 1 to 1024 (default: what the machine offers)",
      set_procs, set_go_procs, NULL},
     {"threads", 0, "N", "GOHEAP_THREADS", NULL, "1", "mutator threads of the workload",
      set_threads, NULL, NULL},

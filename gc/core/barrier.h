@@ -16,7 +16,7 @@
  *
  * Two mutators that store into one slot at the same time may both see the same old value, so
  * that the value which the first stored is overwritten unseen; it has been shaded as the first
- * one's new value. That is why both shades are unconditional.
+ * one's new value.
  *
  * Shading is put off: values go into a buffer of the mutator's, which is emptied when it is
  * full, when the mutator flushes for the end of marking, and in the stop that ends it. A value

@@ -1,8 +1,9 @@
 /* procs.h - processors, and who holds one. Go: P, M, findRunnable, sysmon's retake.
  *
- * GOMAXPROCS is a promise: at no moment do more than `procs` actors run. An actor is a mutator
- * or a mark worker, each with a thread of its own; to run it needs a processor, which is only a
- * number: `nfree` counts those that nobody has. Whoever wants one and finds none queues.
+ * GOMAXPROCS is a promise: at no moment do more than `procs` actors run. An actor is a mutator,
+ * a mark worker or the sweeper, each with a thread of its own; to run it needs a processor,
+ * which is only a number: `nfree` counts those that nobody has. Whoever wants one and finds
+ * none queues.
  *
  * Note [handing over]. All of this happens under the WORLD lock. An actor leaves RUNNING by
  * itself only, at a safepoint; then, and whenever else something changes, the dispatcher gives
