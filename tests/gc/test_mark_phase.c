@@ -228,6 +228,7 @@ a_heap_closes_while_it_marks(void **state)
     for (int i = 0; i < (GH_TORTURE ? 5 : 20); i++) {
         struct gh_heap *h = open_heap(2);
         struct gh_mutator *m = gh_attach(h, "main");
+        kept[0] = NULL; /* it may be of another heap */
         gh_roots_add(h, kept, 1);
         {
             GH_FRAME(m, 1);
