@@ -9,7 +9,7 @@
 #include "gc/core/marker.h"
 #include "gc/sched/mutator.h"
 
-enum { BARRIER_SLOTS = GH_TORTURE ? 4 : 512 }; /* two a store */
+enum { BARRIER_SLOTS = GH_TORTURE ? 4 : 64 }; /* two a store */
 
 struct mutator_mark {
     struct mark_worker work;
