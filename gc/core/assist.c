@@ -7,7 +7,7 @@
 /* Bytes that may be paid ahead: a mutator comes by so often to see what else is due. When a
  * cycle has more to mark than expected a little work buys a lot. */
 enum { CREDIT_MAX = 256 * 1024 };
-static const int64_t ASSIST_SLICE_NS = INT64_C(200) * 1000;
+static const int64_t ASSIST_SLICE_NS = INT64_C(500) * 1000;
 static const int64_t PARK_NS = INT64_C(1) * 1000 * 1000; /* look again after so long */
 
 enum {
