@@ -60,7 +60,7 @@ go_begin_mark_stw(struct gh_heap *heap, enum gc_trigger why)
     gospace_finish_sweep(&heap->space);
     gospace_start_mark_stw(&heap->space);
     for (struct mutator *m = world_first(&heap->sched); m != NULL; m = world_next(m)) {
-        gospace_blacken_stw(&heap->space, &m->cache);
+        gospace_blacken_stw(&m->cache);
         m->pub.tiny = 0; /* a white block must not be filled with new objects */
         m->pub.tiny_offset = 0;
         stacks += m->stack_hi - m->stack_lo;

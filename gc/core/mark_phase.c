@@ -52,7 +52,7 @@ mark_phase_attach(struct mark_phase *p, struct mutator *m)
     m->client = mm;
     m->pub.barrier_on = mark_phase_is_on(p);
     if (m->pub.barrier_on)
-        gospace_blacken_stw(p->marker->space, &m->cache); /* it has no runs yet */
+        gospace_blacken_stw(&m->cache); /* it has no runs yet */
     return true;
 }
 

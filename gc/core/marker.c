@@ -94,6 +94,7 @@ worker_ready(struct mark_worker *w)
     if (w->wb != NULL)
         return;
     w->by_object = w->marker->by_object;
+    w->took_part = true;
     w->wb = workbuf_get_empty(p);
     w->spare = workbuf_get_empty(p);
 }
@@ -249,6 +250,9 @@ marker_root(void *worker0, void **slot)
 void
 marker_add_up(struct mark_worker *w, struct mark_result *out)
 {
+    if (!w->took_part) /* its counts are kilobytes, and the world may be waiting */
+        return;
+    w->took_part = false;
     for (unsigned c = 0; c < GH_SPAN_CLASSES; c++) {
         uint64_t bytes = w->marked[c] * sizeclass_bytes[c >> 1];
         out->objects += w->marked[c];

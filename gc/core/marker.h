@@ -41,6 +41,7 @@ struct mark_worker {
     struct workbuf *wb, *spare; /* wb is the one pushed to and popped from; NULL: not ready */
     bool shared;                /* others mark at the same time: set bits atomically */
     bool by_object;             /* queue objects, not pages */
+    bool took_part;             /* in this cycle: it has something to add up */
     bool silent;                /* its owner holds locks, or does not stop with the world: do
                                  * not call marker.published */
     const uintptr_t *wanted;    /* stop early when it is UINTPTR_MAX; may be NULL */

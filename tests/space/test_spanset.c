@@ -36,7 +36,7 @@ reset_gives_every_block_back(void **state)
             spanset_push(&set, &f->space.set_pool, numbered(i));
         for (unsigned i = 1; i <= n; i++)
             assert_ptr_equal(spanset_pop(&set, &f->space.set_pool), numbered(i));
-        spanset_reset_stw(&set, &f->space.set_pool);
+        spanset_reset_drained(&set, &f->space.set_pool);
         unsigned pooled = 0;
         for (struct spanset_block *b = f->space.set_pool.free; b != NULL; b = b->link) {
             pooled++;
@@ -98,7 +98,7 @@ threads_lose_and_double_nothing(void **state)
     assert_int_equal(st->sum, n * (n + 1) / 2);
     for (unsigned i = 1; i <= n; i++)
         assert_int_equal(st->seen[i], 1);
-    spanset_reset_stw(&st->set, st->pool);
+    spanset_reset_drained(&st->set, st->pool);
     free(st);
 }
 

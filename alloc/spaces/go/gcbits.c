@@ -55,7 +55,10 @@ bump(struct gcbits_chunk *c, size_t words)
     /* relaxed: Note [gcbits bump] */
     size_t at = atomic_fetch_add_explicit(&c->used, words, memory_order_relaxed);
     size_t room = sizeof(c->bits) / sizeof(c->bits[0]);
-    return at + words <= room ? &c->bits[at] : NULL;
+    if (at + words > room)
+        return NULL;
+    /* a piece at a time: a whole chunk would keep one allocation waiting for microseconds */
+    return memset(&c->bits[at], 0, words * sizeof(c->bits[0]));
 }
 
 static struct gcbits_chunk *
@@ -65,7 +68,8 @@ fresh_chunk_locked(struct gcbits_arenas *b)
     if (c == NULL)
         return os_alloc(b->account, GCBITS_CHUNK, OS_GC, "gc bits");
     b->free = c->link;
-    memset(c, 0, GCBITS_CHUNK);
+    /* relaxed: published with the chunk */
+    atomic_store_explicit(&c->used, 0, memory_order_relaxed);
     return c;
 }
 
@@ -80,6 +84,8 @@ alloc_slow(struct gcbits_arenas *b, size_t words)
         struct gcbits_chunk *c = fresh_chunk_locked(b);
         if (c != NULL) {
             c->link = head;
+            if (head == NULL)
+                b->next_end = c;
             bits = bump(c, words);
             /* release: pairs with the acquire in gcbits_alloc; Note [gcbits bump] */
             atomic_store_explicit(&b->next, c, memory_order_release);
@@ -103,12 +109,13 @@ void
 gcbits_next_epoch_stw(struct gcbits_arenas *b)
 {
     lock_acquire(&b->lock);
-    struct gcbits_chunk **end = &b->previous;
-    while (*end != NULL)
-        end = &(*end)->link;
-    *end = b->free;
-    b->free = b->previous;
+    if (b->previous != NULL) {
+        b->previous_end->link = b->free;
+        b->free = b->previous;
+    }
     b->previous = b->current;
+    b->previous_end = b->current_end;
+    b->current_end = b->next_end;
     /* relaxed: under the lock, and nobody allocates */
     b->current = atomic_load_explicit(&b->next, memory_order_relaxed);
     atomic_store_explicit(&b->next, NULL, memory_order_relaxed);

@@ -26,8 +26,9 @@ struct gcbits_arenas {
     struct lock lock;
     /* atomic; written under lock: head of the list being filled */
     _Atomic(struct gcbits_chunk *) next;
-    /* guarded by lock */
+    /* guarded by lock; the oldest chunk of each list has the end of its list's name */
     struct gcbits_chunk *current, *previous, *free;
+    struct gcbits_chunk *next_end, *current_end, *previous_end;
 };
 
 /* Bits every span may share as long as none of them is set: never written. Enough for the

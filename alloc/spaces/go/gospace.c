@@ -44,22 +44,22 @@ gospace_prepare_mark(struct gospace *g)
         for (uint32_t w = 0; w < GH_PAGES_PER_ARENA / 64; w++)
             /* relaxed: markers start after the collector has synchronized with them */
             atomic_store_explicit(&arenas[i]->page_marks[w], 0, memory_order_relaxed);
-    g->page_marks_clear = true;
+    uint32_t h = gospace_sweepgen(g);
+    for (unsigned sc = 0; sc < GH_SPAN_CLASSES; sc++) {
+        spanset_reset_drained(mcentral_partial_unswept(&g->central[sc], h), &g->set_pool);
+        spanset_reset_drained(mcentral_full_unswept(&g->central[sc], h), &g->set_pool);
+    }
+    g->prepared = true;
 }
 
 void
 gospace_start_mark_stw(struct gospace *g)
 {
     CHECK(gospace_sweep_done(g), "gospace_start_mark_stw: sweeping is not finished");
-    uint32_t h = gospace_sweepgen(g);
-    for (unsigned sc = 0; sc < GH_SPAN_CLASSES; sc++) {
-        spanset_reset_stw(mcentral_partial_unswept(&g->central[sc], h), &g->set_pool);
-        spanset_reset_stw(mcentral_full_unswept(&g->central[sc], h), &g->set_pool);
-    }
     gcbits_next_epoch_stw(&g->bits);
-    if (!g->page_marks_clear)
+    if (!g->prepared)
         gospace_prepare_mark(g);
-    g->page_marks_clear = false;
+    g->prepared = false;
 }
 
 void

@@ -43,7 +43,7 @@ struct black_counts {
  * looks into a slot that may hold garbage still. A new object needs no scan, because whatever
  * is stored into it goes through the barrier. What is left of a run when it ends is made white
  * again, or a free slot would count as alive. Runs that are out when marking begins are cut:
- * what has been handed out stays white, the rest is black (gospace_blacken_stw).
+ * what has been handed out stays white, the rest is taken anew (gospace_blacken_stw).
  * So the colour of a run is that of its cache (`black`), which changes in a stopped world. */
 struct mcache {
     struct gh_run *runs;                  /* [GH_SPAN_CLASSES]: the mutator's public part */
@@ -73,7 +73,7 @@ struct gospace {
     struct spanset_pool set_pool;
 
     /* collecting thread only: nothing was marked since page_marks were cleared */
-    bool page_marks_clear;
+    bool prepared;
 
     /* world-stopped only for writing; atomic because sweepers read it */
     _Atomic(uint32_t) sweepgen; /* mspan.h, Note [sweepgen] */
@@ -162,14 +162,14 @@ struct flushed gospace_flush(struct gospace *g, struct mcache *c);
 
 /* --- the collector's side --- */
 
-/* The collecting thread, before it stops the world for a cycle: take some of the work of
- * gospace_start_mark_stw out of it. May be left out. */
+/* The collecting thread, before it stops the world for a cycle, everything swept: take some of
+ * the work of gospace_start_mark_stw out of it. May be left out. */
 void gospace_prepare_mark(struct gospace *g);
 /* _stw, all spans swept: forget old marks, ready for marking. Spans may stay cached. */
 void gospace_start_mark_stw(struct gospace *g);
 /* _stw, or owner of a new cache: from here on this cache allocates black, or white again; to
  * turn white it must be flushed. Note [black allocation]. */
-void gospace_blacken_stw(struct gospace *g, struct mcache *c);
+void gospace_blacken_stw(struct mcache *c);
 void gospace_whiten_stw(struct mcache *c);
 /* _stw: take the counts of objects born black in this cycle. Flushed caches. */
 void gospace_take_black_stw(struct gospace *g, struct black_counts *out);

@@ -125,14 +125,15 @@ gospace_flush(struct gospace *g, struct mcache *c)
 }
 
 void
-gospace_blacken_stw(struct gospace *g, struct mcache *c)
+gospace_blacken_stw(struct mcache *c)
 {
     CHECK(!c->black, "gospace_blacken_stw: the cache is black already");
     for (unsigned sc = 0; sc < GH_SPAN_CLASSES; sc++) {
         if (c->alloc[sc] == NULL)
             continue;
-        run_end(c, c->alloc[sc], &c->runs[sc]); /* what is handed out so far: white */
-        run_blacken(g, c->alloc[sc], &c->runs[sc]);
+        struct gh_run *r = &c->runs[sc];
+        run_end(c, c->alloc[sc], r); /* what is handed out so far: white */
+        r->limit = r->end = r->next; /* and the rest is taken anew, black, when it is needed */
     }
     c->black = true;
 }

@@ -194,12 +194,12 @@ spanset_pop(struct spanset *set, struct spanset_pool *pool)
 }
 
 void
-spanset_reset_stw(struct spanset *set, struct spanset_pool *pool)
+spanset_reset_drained(struct spanset *set, struct spanset_pool *pool)
 {
     /* relaxed, all of it: nobody else uses the set */
     uint64_t index = atomic_load_explicit(&set->index, memory_order_relaxed);
     uint32_t head = head_of(index);
-    CHECK(head == tail_of(index), "spanset_reset_stw: %u spans left in the set",
+    CHECK(head == tail_of(index), "spanset_reset_drained: %u spans left in the set",
           spanset_count(set));
     /* The last block is with the set unless every entry of it was pushed and taken. */
     if (head % SPANSET_BLOCK != 0)

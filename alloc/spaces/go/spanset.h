@@ -51,7 +51,7 @@ void spanset_push(struct spanset *set, struct spanset_pool *pool, struct mspan *
 struct mspan *spanset_pop(struct spanset *set, struct spanset_pool *pool);
 
 /* Forget the past of an empty set. Nobody else uses it. */
-void spanset_reset_stw(struct spanset *set, struct spanset_pool *pool);
+void spanset_reset_drained(struct spanset *set, struct spanset_pool *pool);
 /* Call fn for every span in the set. Nobody else uses it. */
 void spanset_each_stw(struct spanset *set, void (*fn)(void *ctx, struct mspan *s), void *ctx);
 /* How many spans are in the set; exact only when nobody else uses it. */
