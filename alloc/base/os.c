@@ -21,6 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { OS_MADV_POPULATE_WRITE = 23 }; /* newer than the headers of some systems */
+
 /* User addresses end at 2^47 with four-level page tables; above, the arena map has no entry. */
 static const uintptr_t os_address_end = (uintptr_t)1 << (GH_ADDR_BITS - 1);
 
@@ -251,6 +253,13 @@ os_release(struct os_account *a, void *p, size_t bytes, size_t prepared, size_t 
     os_unbook(&a->ready, ready);
     os_unbook(&a->sys[kind], prepared + ready);
     os_unbook(&a->reserved, bytes - prepared - ready);
+}
+
+bool
+os_populate(void *p, size_t bytes)
+{
+    os_check_range("os_populate", p, bytes);
+    return madvise(p, bytes, OS_MADV_POPULATE_WRITE) == 0;
 }
 
 void

@@ -78,6 +78,9 @@ void os_free(struct os_account *a, void *p, size_t bytes, enum os_kind kind);
  * Reserved); for closing a heap. Books `kind` down by prepared + ready. */
 void os_release(struct os_account *a, void *p, size_t bytes, size_t prepared, size_t ready,
                 enum os_kind kind);
+/* Have the OS back `bytes` of Prepared memory now, with zeros. False if it cannot (Linux before
+ * 5.14) or will not: it does so at the first touch then. Books nothing. */
+bool os_populate(void *p, size_t bytes);
 void os_advise(void *p, size_t bytes, enum os_advice advice);
 /* Move already mapped bytes from one account to another (a span becomes a work buffer). */
 void os_rebook(struct os_account *a, size_t bytes, enum os_kind from, enum os_kind to);

@@ -56,6 +56,7 @@ struct page_cache {
     uintptr_t base;
     uint64_t free;      /* bit i: page i is free and ours */
     uint64_t scavenged; /* bit i: and not backed by memory; subset of free */
+    uint64_t zero;      /* bit i: it was backed for this cache, and nobody has written to it */
 };
 
 struct pagealloc {
@@ -114,9 +115,10 @@ pagealloc_density(const struct pagealloc *pa, size_t ci)
 }
 
 /* Take `npages` (1..63) pages in a row; 0 if the cache has none such. `scavenged` receives how
- * many of them are not backed by memory. Lock-free: the hot path of span allocation. */
+ * many of them are not backed by memory, `zero` whether all are backed and zero. Lock-free: the
+ * hot path of span allocation. */
 GH_INLINE uintptr_t
-page_cache_take(struct page_cache *c, unsigned npages, size_t *scavenged)
+page_cache_take(struct page_cache *c, unsigned npages, size_t *scavenged, bool *zero)
 {
     uint64_t at = npages == 1 ? c->free : pagebits_runs(c->free, npages);
     if (at == 0)
@@ -124,6 +126,7 @@ page_cache_take(struct page_cache *c, unsigned npages, size_t *scavenged)
     unsigned i = bits_ctz(at);
     uint64_t mask = bits_low(npages) << i;
     *scavenged = bits_popcount(c->scavenged & mask);
+    *zero = (c->zero & mask) == mask;
     c->free &= ~mask;
     c->scavenged &= ~mask;
     return c->base + (uintptr_t)i * GH_PAGE;

@@ -202,6 +202,27 @@ spans_grow_locked(struct pages *p, size_t npages, uint64_t *excess)
     return ok;
 }
 
+/* A cache of nothing but memory that the OS does not back: have it backed in one go. That costs
+ * a fraction of a fault a page, and none of them in the middle of an allocation. The pages are
+ * booked as used, although up to half a MiB of them may wait; so not under a memory limit. */
+static void
+spans_populate(struct pages *p, struct page_cache *c)
+{
+    const size_t bytes = (size_t)PAGE_CACHE_PAGES * GH_PAGE;
+    /* relaxed: a limit */
+    bool limited =
+        atomic_load_explicit(&p->memory_limit, memory_order_relaxed) < (uint64_t)INT64_MAX;
+    if (c->scavenged != UINT64_MAX || limited || p->account->use_madv_free ||
+        p->account->hard_decommit || !os_populate((void *)c->base, bytes))
+        return;
+    os_used(p->account, (void *)c->base, bytes);
+    /* relaxed: statistics */
+    atomic_fetch_sub_explicit(&p->released, bytes, memory_order_relaxed);
+    arenas_take_fresh(p, c->base, PAGE_CACHE_PAGES);
+    c->scavenged = 0;
+    c->zero = UINT64_MAX;
+}
+
 /* Fill the cache of pages if it is empty, that of records if it is. Returns how many bytes
  * should be scavenged, as the heap has grown for it. */
 static GH_NOINLINE uint64_t
@@ -222,6 +243,7 @@ spans_refill_slow(struct pages *p, struct pages_local *l)
             pagealloc_fill_cache(&p->alloc, &l->pages);
     }
     lock_release(&p->lock);
+    spans_populate(p, &l->pages);
     return excess;
 }
 
@@ -297,12 +319,15 @@ spans_alloc_cached(struct pages *p, struct pages_local *l, size_t npages, enum s
             return NULL;
     }
     size_t scavenged;
-    uintptr_t base = page_cache_take(&l->pages, (unsigned)npages, &scavenged);
+    bool zero;
+    uintptr_t base = page_cache_take(&l->pages, (unsigned)npages, &scavenged, &zero);
     if (base == 0)
         return NULL;
     if (GH_UNLIKELY(scavenged > 0 || excess > 0))
         scavenge_assist(p, excess, scavenged * GH_PAGE);
     struct mspan *s = spans_make(p, l->spans[--l->nspans], base, npages, scavenged);
+    if (zero)
+        s->needzero = false;
     /* relaxed, not an atomic add: we are the only writer; pages.h, Note [statistics] */
     uint64_t taken = atomic_load_explicit(&l->taken[use], memory_order_relaxed);
     atomic_store_explicit(&l->taken[use], taken + npages * GH_PAGE, memory_order_relaxed);

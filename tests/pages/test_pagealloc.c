@@ -191,13 +191,14 @@ static void
 step_use_cache(struct model *m, struct page_cache *c, size_t npages)
 {
     struct page_cache before = *c;
+    bool zero;
     size_t scavenged, run = 0, at = PAGE_CACHE_PAGES;
     for (size_t i = 0; i < PAGE_CACHE_PAGES && at == PAGE_CACHE_PAGES; i++) {
         run = before.free >> i & 1 ? run + 1 : 0;
         if (run == npages)
             at = i + 1 - npages;
     }
-    uintptr_t base = page_cache_take(c, (unsigned)npages, &scavenged);
+    uintptr_t base = page_cache_take(c, (unsigned)npages, &scavenged, &zero);
     if (at == PAGE_CACHE_PAGES) {
         assert_int_equal(base, 0);
         return;
