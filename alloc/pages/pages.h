@@ -69,6 +69,8 @@ struct stack_cache {
 struct pages_local {
     /* owner mutator; the collector while it is stopped */
     struct page_cache pages;
+    bool small;              /* the span being made is for small objects; a hint */
+    const uintptr_t *wanted; /* the owner is asked for when it is UINTPTR_MAX; may be NULL */
     struct stack_cache stacks;
     uint32_t nspans;
     struct mspan *spans[SPAN_CACHE];

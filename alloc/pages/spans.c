@@ -14,6 +14,7 @@
 
 /* Spans below so many pages may come from the page cache (Go: pageCachePages / 4). */
 enum { SPANS_CACHED_PAGES = PAGE_CACHE_PAGES / 4 };
+enum { SPANS_POPULATE = 8 }; /* pages backed at a time: 64 KiB */
 
 /* --- open and close --- */
 
@@ -202,25 +203,40 @@ spans_grow_locked(struct pages *p, size_t npages, uint64_t *excess)
     return ok;
 }
 
-/* A cache of nothing but memory that the OS does not back: have it backed in one go. That costs
- * a fraction of a fault a page, and none of them in the middle of an allocation. The pages are
- * booked as used, although up to half a MiB of them may wait; so not under a memory limit. */
-static void
-spans_populate(struct pages *p, struct page_cache *c)
+/* Whether who owns the cache should come to a safepoint: relaxed, a hint. */
+static bool
+spans_are_in_a_hurry(const struct pages_local *l)
 {
-    const size_t bytes = (size_t)PAGE_CACHE_PAGES * GH_PAGE;
+    return l->wanted != NULL && __atomic_load_n(l->wanted, __ATOMIC_RELAXED) == UINTPTR_MAX;
+}
+
+/* A cache of nothing but memory that the OS does not back: have it backed, piece by piece,
+ * unless somebody waits for us. That costs a fraction of a fault a page, and among many small
+ * allocations it is rare enough not to show; for large ones a fault each is better. Not under a
+ * memory limit: up to half a MiB waits for its use. */
+static void
+spans_populate(struct pages *p, struct pages_local *l)
+{
+    struct page_cache *c = &l->pages;
     /* relaxed: a limit */
     bool limited =
         atomic_load_explicit(&p->memory_limit, memory_order_relaxed) < (uint64_t)INT64_MAX;
-    if (c->scavenged != UINT64_MAX || limited || p->account->use_madv_free ||
-        p->account->hard_decommit || !os_populate((void *)c->base, bytes))
+    if (!l->small || c->scavenged != UINT64_MAX || limited || p->account->use_madv_free ||
+        p->account->hard_decommit)
         return;
-    os_used(p->account, (void *)c->base, bytes);
+    const size_t piece = SPANS_POPULATE * (size_t)GH_PAGE;
+    size_t n = 0;
+    while (n < PAGE_CACHE_PAGES && !spans_are_in_a_hurry(l) &&
+           os_populate((void *)(c->base + n * GH_PAGE), piece))
+        n += SPANS_POPULATE;
+    if (n == 0)
+        return;
+    os_used(p->account, (void *)c->base, n * GH_PAGE);
     /* relaxed: statistics */
-    atomic_fetch_sub_explicit(&p->released, bytes, memory_order_relaxed);
-    arenas_take_fresh(p, c->base, PAGE_CACHE_PAGES);
-    c->scavenged = 0;
-    c->zero = UINT64_MAX;
+    atomic_fetch_sub_explicit(&p->released, n * GH_PAGE, memory_order_relaxed);
+    arenas_take_fresh(p, c->base, n);
+    c->zero = bits_low((unsigned)n);
+    c->scavenged = ~c->zero;
 }
 
 /* Fill the cache of pages if it is empty, that of records if it is. Returns how many bytes
@@ -243,7 +259,7 @@ spans_refill_slow(struct pages *p, struct pages_local *l)
             pagealloc_fill_cache(&p->alloc, &l->pages);
     }
     lock_release(&p->lock);
-    spans_populate(p, &l->pages);
+    spans_populate(p, l);
     return excess;
 }
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const int64_t FIRST_GAP_NS = INT64_C(100) * 1000; /* as if a slice of so long had been */
 enum { RECHECK_WORK = 16 * 1024 }; /* bytes that may be scanned in the stop that ends marking */
 
 /* --- open and close --- */
@@ -249,6 +250,7 @@ void
 mark_phase_start_stw(struct mark_phase *p)
 {
     struct gh_heap *heap = p->heap;
+    int64_t now = os_now_ns();
     p->marker->published = phase_published;
     p->marker->published_ctx = p;
     p->retired = (struct mark_result){0};
@@ -259,7 +261,9 @@ mark_phase_start_stw(struct mark_phase *p)
     for (struct mutator *m = world_first(&heap->sched); m != NULL; m = world_next(m)) {
         struct mutator_mark *mm = mutator_mark(m);
         mm->credit_bytes = 0;
-        mm->slice_end_ns = mm->slice_ns = 0;
+        /* the first slice is due when idle processors have had time to begin */
+        mm->slice_end_ns = now;
+        mm->slice_ns = FIRST_GAP_NS;
         m->pub.barrier_on = true;
     }
     lock_acquire(&heap->sched.procs.lock);

@@ -35,7 +35,7 @@ enum actor_state {
 enum actor_kind { ACTOR_MUTATOR, ACTOR_DEDICATED, ACTOR_IDLE };
 
 static const int64_t PROCS_SLICE_NS = INT64_C(10) * 1000 * 1000; /* Go: forcePreemptNS */
-static const int64_t PROCS_SPIN_NS = INT64_C(30) * 1000;
+static const int64_t PROCS_SPIN_NS = INT64_C(100) * 1000;
 
 struct actor {
     /* guarded by WORLD; atomic because who waits for it looks at it without, first */

@@ -333,6 +333,7 @@ mutator_attach(struct sched *s, const char *name)
 
     /* RUNNING, and not attached yet: nobody looks at what follows */
     gospace_attach(s->space, &m->cache, m->pub.runs);
+    m->cache.local.wanted = &m->pub.stack_guard;
     if (stack_init(m)) {
         if (s->client.attach(s->client.ctx, m)) {
             mutator_set_attached(m, true);

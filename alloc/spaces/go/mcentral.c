@@ -76,6 +76,7 @@ static struct mspan *
 grow(struct gospace *g, struct mcache *c, unsigned span_class)
 {
     size_t npages = sizeclass_pages[span_class >> 1];
+    c->local.small = sizeclass_bytes[span_class >> 1] <= GH_HEADER_MIN;
     reclaim_pages(g, c, npages);
     struct mspan *s = pages_alloc(g->pages, &c->local, npages, SPAN_OBJECTS);
     if (s == NULL)
