@@ -177,6 +177,7 @@ no_slices_while_idle_processors_do_enough(void **state)
     struct assist x;
     assist_open(&x, LIST);
     x.pacer->fractional_goal = 0.2;
+    x.mm->slice_ns = 0; /* due at once */
     uint64_t before = work_done(&x);
     atomic_store(&x.phase->idle_active, 1); /* of 4 processors: a quarter */
     assist_slice_if_due(mutator_of(x.s.a));
