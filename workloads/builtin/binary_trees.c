@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { BT_MIN_DEPTH = 4, BT_POLL_DEPTH = 14 };
+enum { BT_MIN_DEPTH = 4, BT_POLL_DEPTH = 11 };
 
 struct bt_node {
     struct bt_node *left, *right;
