@@ -86,6 +86,7 @@ workload_run(const struct job_plan *plan, struct job_result *out, struct gh_erro
         return gh_error_set(err, GH_EXIT_FAILED, "no memory for a mutator (ulimit -v?)");
     bool ok = run_phases(&job, out, &why);
     take_figures(&job, out);
+    gh_settle(job.main); /* so that statistics and observers know of the same cycles */
     gh_read_memstats(plan->heap, job.main, &out->memstats);
     if (plan->verify_heap)
         gh_verify(job.main);

@@ -75,6 +75,9 @@ GH_API void gh_roots_remove(struct gh_heap *heap, void **slots);
 
 /* runtime.GC(): a full collection, sweep included. Safepoint. */
 GH_API void gh_gc(struct gh_mutator *m);
+/* Wait until the cycle under way, if there is one, is over and observers have been told.
+ * Safepoint. */
+GH_API void gh_settle(struct gh_mutator *m);
 /* debug.SetGCPercent: returns the old value; negative turns collection off. Safepoint. */
 GH_API int gh_set_gogc(struct gh_mutator *m, int percent);
 GH_API int gh_gogc(const struct gh_heap *heap);

@@ -283,6 +283,17 @@ gh_gc(struct gh_mutator *m)
     heap_watch_sweep(h);
 }
 
+void
+gh_settle(struct gh_mutator *m)
+{
+    struct gh_heap *h = m->heap;
+    if (h->collector->settle == NULL)
+        return;
+    gh_blocked_enter(m);
+    h->collector->settle(h);
+    gh_blocked_exit(m);
+}
+
 int
 gh_set_gogc(struct gh_mutator *m, int percent)
 {

@@ -35,7 +35,7 @@ struct collector {
     void (*collect)(struct gh_heap *heap, struct mutator *self, enum gc_trigger why);
     /* concurrent: see mark_phase.h */
     bool (*terminate)(struct gh_heap *heap, struct actor *self);
-    /* concurrent: wait until no cycle is under way. The caller is no mutator. */
+    /* concurrent: wait until no cycle is under way. The caller is no mutator, or is blocked. */
     void (*settle)(struct gh_heap *heap);
 };
 
