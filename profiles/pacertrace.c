@@ -70,9 +70,7 @@ pacertrace_swept(void *ctx, const struct gh_sweeping *s)
     const struct pacertrace *p = ctx;
     char line[PACERTRACE_LINE_MAX];
     size_t n = pacertrace_format_swept(line, sizeof line, s);
-    traceline_begin(p->order);
-    traceline_write(p->fd, line, n);
-    traceline_end(p->order);
+    traceline_put(p->order, p->fd, line, n);
 }
 
 struct gh_observer

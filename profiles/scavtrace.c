@@ -25,9 +25,7 @@ scavtrace_scavenge(void *ctx, const struct gh_scavenging *s)
     const struct scavtrace *trace = ctx;
     char line[SCAVTRACE_LINE_MAX];
     size_t n = scavtrace_format(line, sizeof line, s);
-    traceline_begin(trace->order);
-    traceline_write(trace->fd, line, n);
-    traceline_end(trace->order);
+    traceline_put(trace->order, trace->fd, line, n);
 }
 
 struct gh_observer

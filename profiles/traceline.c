@@ -26,6 +26,14 @@ traceline_write(int fd, const char *line, size_t n)
         ;
 }
 
+void
+traceline_put(struct lock *order, int fd, const char *line, size_t n)
+{
+    traceline_begin(order);
+    traceline_write(fd, line, n);
+    traceline_end(order);
+}
+
 size_t
 traceline_length(int printed, size_t bytes)
 {

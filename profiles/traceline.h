@@ -19,6 +19,9 @@ void traceline_end(struct lock *order);
 /* Write `n` bytes, a line with its newline, to `fd`. */
 void traceline_write(int fd, const char *line, size_t n);
 
+/* A record of one line. */
+void traceline_put(struct lock *order, int fd, const char *line, size_t n);
+
 /* What snprintf has written into `bytes`, given what it returned. */
 size_t traceline_length(int printed, size_t bytes);
 

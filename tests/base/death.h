@@ -53,4 +53,17 @@ death_run(struct death *d, void (*fn)(void *), const void *arg)
     assert_int_equal(waitpid(pid, &d->status, 0), pid);
 }
 
+/* fn(arg) must end as every fatal error of ours does: exit status 1, one line, `want` in it. */
+static inline void
+death_expect(void (*fn)(void *), const void *arg, const char *want)
+{
+    struct death d;
+    death_run(&d, fn, arg);
+    if (strstr(d.text, want) == NULL)
+        fail_msg("expected \"%s\" in: %s (status %#x)", want, d.text, (unsigned)d.status);
+    assert_true(WIFEXITED(d.status));
+    assert_int_equal(WEXITSTATUS(d.status), 1);
+    assert_ptr_equal(strchr(d.text, '\n'), d.text + strlen(d.text) - 1);
+}
+
 #endif

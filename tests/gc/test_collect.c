@@ -7,6 +7,7 @@
 #include "alloc/base/bits.h"
 #include "gc/api/heap.h"
 #include "gc/core/heap.h"
+#include "tests/base/seed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -43,15 +44,6 @@ struct shadow {
     int edge[40]; /* -1 = NULL, else an index into the table */
     uint64_t edge_id[40];
 };
-
-static uint64_t
-seed_of_run(void)
-{
-    const char *s = getenv("GH_SEED");
-    uint64_t seed = s != NULL ? strtoull(s, NULL, 0) : (uint64_t)os_now_ns();
-    print_message("GH_SEED=%" PRIu64 "\n", seed);
-    return seed;
-}
 
 static uint64_t
 next(uint64_t *s)

@@ -24,18 +24,6 @@ open_and_attach(const char *name, const struct gh_type **node)
 }
 
 static void
-expect_fatal(void (*fn)(void *), const char *want)
-{
-    struct death d;
-    death_run(&d, fn, NULL);
-    if (strstr(d.text, want) == NULL)
-        fail_msg("expected \"%s\" in: %s", want, d.text);
-    assert_true(WIFEXITED(d.status));
-    assert_int_equal(WEXITSTATUS(d.status), GH_EXIT_FAILED);
-    assert_ptr_equal(strchr(d.text, '\n'), d.text + strlen(d.text) - 1); /* one line */
-}
-
-static void
 store_bad_pointer(void *arg)
 {
     const struct gh_type *node;
@@ -49,7 +37,7 @@ store_bad_pointer(void *arg)
 static void
 bad_pointer_is_fatal(void **state)
 {
-    expect_fatal(store_bad_pointer, "bad pointer");
+    death_expect(store_bad_pointer, NULL, "bad pointer");
 }
 
 static void
@@ -71,7 +59,7 @@ lose_all_marks(void *arg)
 static void
 lost_mark_is_found_by_the_verifier(void **state)
 {
-    expect_fatal(lose_all_marks, "reachable but not marked");
+    death_expect(lose_all_marks, NULL, "reachable but not marked");
 }
 
 static void
@@ -99,7 +87,7 @@ mark_too_much(void *arg)
 static void
 mark_of_garbage_is_found_by_the_count(void **state)
 {
-    expect_fatal(mark_too_much, "marked but not reachable");
+    death_expect(mark_too_much, NULL, "marked but not reachable");
 }
 
 static void
@@ -117,7 +105,7 @@ reach_a_free_slot(void *arg)
 static void
 reference_to_a_free_slot_is_fatal(void **state)
 {
-    expect_fatal(reach_a_free_slot, "a free slot");
+    death_expect(reach_a_free_slot, NULL, "a free slot");
 }
 
 static void
@@ -139,8 +127,9 @@ overflow(void *arg)
 static void
 stack_overflow_names_the_mutator(void **state)
 {
-    expect_fatal(overflow, "stack overflow: the stack of mutator \"deep\" exceeds the "
-                           "1000000000-byte limit");
+    death_expect(overflow, NULL,
+                 "stack overflow: the stack of mutator \"deep\" exceeds the "
+                 "1000000000-byte limit");
 }
 
 static void *
@@ -165,7 +154,7 @@ stop_the_deaf(void *arg)
 static void
 mutator_that_never_stops_is_named(void **state)
 {
-    expect_fatal(stop_the_deaf, "mutator \"the deaf one\" has not reached a safepoint");
+    death_expect(stop_the_deaf, NULL, "mutator \"the deaf one\" has not reached a safepoint");
 }
 
 int

@@ -1,6 +1,7 @@
 /* test_finalizers.c - finalizers: once, in order, on whole objects, and resurrection. */
 #include "specials_fixture.h"
 #include "tests/base/death.h"
+#include "tests/base/seed.h"
 
 #include <pthread.h>
 
@@ -432,9 +433,7 @@ run_stress(int gogc, bool verify)
     struct stress *s = calloc(1, sizeof *s);
     pthread_t threads[STRESS_THREADS];
     struct stress_thread args[STRESS_THREADS];
-    const char *given = getenv("GH_SEED");
-    s->seed = given != NULL ? strtoull(given, NULL, 0) : (uint64_t)os_now_ns();
-    print_message("GH_SEED=%" PRIu64 "\n", s->seed);
+    s->seed = seed_of_run();
     fixture_open(&s->f, gogc, true);
     s->f.heap->config.verify = verify;
     for (uint64_t t = 0; t < STRESS_THREADS; t++) {
@@ -473,16 +472,6 @@ every_dropped_object_is_finalized_exactly_once_while_others_sweep(void **state)
 }
 
 /* --- what is refused --- */
-
-static void
-expect_fatal(void (*fn)(void *), const char *want)
-{
-    struct death d;
-    death_run(&d, fn, NULL);
-    if (strstr(d.text, want) == NULL)
-        fail_msg("expected \"%s\" in: %s", want, d.text);
-    assert_int_equal(WEXITSTATUS(d.status), GH_EXIT_FAILED);
-}
 
 static void
 set_twice(void *arg)
@@ -561,13 +550,13 @@ forget_frame_in_finalizer(void *arg)
 static void
 misuse_is_refused_by_name(void **state)
 {
-    expect_fatal(set_twice, "has a finalizer already");
-    expect_fatal(set_inside, "is not the start of its object");
-    expect_fatal(set_on_null, "gh_set_finalizer: the object is NULL");
-    expect_fatal(set_outside, "is not in an allocated object");
-    expect_fatal(set_with_itself, "would never die");
-    expect_fatal(wait_in_finalizer, "would wait for itself");
-    expect_fatal(forget_frame_in_finalizer, "left a frame on the stack");
+    death_expect(set_twice, NULL, "has a finalizer already");
+    death_expect(set_inside, NULL, "is not the start of its object");
+    death_expect(set_on_null, NULL, "gh_set_finalizer: the object is NULL");
+    death_expect(set_outside, NULL, "is not in an allocated object");
+    death_expect(set_with_itself, NULL, "would never die");
+    death_expect(wait_in_finalizer, NULL, "would wait for itself");
+    death_expect(forget_frame_in_finalizer, NULL, "left a frame on the stack");
 }
 
 int

@@ -4,6 +4,7 @@
 #include "gc/api/heap.h"
 #include "gc/core/pacer_math.h"
 #include "gc/core/pacer_sim.h"
+#include "tests/base/seed.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -291,10 +292,7 @@ processors_have_bounds(void **state)
 int
 main(void)
 {
-    const char *seed = getenv("GH_SEED");
-    rng = seed != NULL ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL) * 2654435761u;
-    rng |= 1;
-    printf("GH_SEED=%llu\n", (unsigned long long)rng);
+    rng = seed_of_run() | 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_programs_keep_all_bounds),
         cmocka_unit_test(goal_and_trigger_are_monotone),

@@ -3,6 +3,7 @@
 #include "gc/core/page_queue.h"
 
 #include "alloc/base/os.h"
+#include "tests/base/seed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -109,9 +110,7 @@ static void
 every_page_goes_to_exactly_one(void **state)
 {
     (void)state;
-    const char *s = getenv("GH_SEED");
-    uint64_t r = s != NULL ? strtoull(s, NULL, 0) : (uint64_t)os_now_ns();
-    print_message("GH_SEED=%" PRIu64 "\n", r);
+    uint64_t r = seed_of_run();
     pthread_t t[THIEVES];
     atomic_store(&all_pushed, false);
     for (int i = 0; i < THIEVES; i++)

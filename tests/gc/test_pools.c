@@ -2,6 +2,7 @@
  * twice or lost while many mutators put, get, steal, come, go and collect. */
 #include "gc/api/pool.h"
 #include "gc/core/heap.h"
+#include "tests/base/seed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -337,9 +338,7 @@ thread_main(void *arg)
 static void
 nothing_is_handed_out_twice(void **state)
 {
-    const char *s = getenv("GH_SEED");
-    uint64_t seed = s != NULL ? strtoull(s, NULL, 0) : (uint64_t)os_now_ns();
-    print_message("GH_SEED=%" PRIu64 "\n", seed);
+    uint64_t seed = seed_of_run();
     struct fixture f;
     open_fixture(&f, 100);
     pthread_t t[THREADS];

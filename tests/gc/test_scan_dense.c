@@ -4,6 +4,7 @@
 
 #include "alloc/base/os.h"
 #include "alloc/spaces/go/sizeclass.h"
+#include "tests/base/seed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -90,9 +91,7 @@ static void
 all_kernels_find_the_same(void **state)
 {
     (void)state;
-    const char *s = getenv("GH_SEED");
-    seed = s != NULL ? strtoull(s, NULL, 0) : (uint64_t)os_now_ns();
-    print_message("GH_SEED=%" PRIu64 "\n", seed);
+    seed = seed_of_run();
     for (int k = 0; k < DENSE_KERNELS; k++) {
         if (dense_kernels[k].find == NULL || !dense_kernels[k].runs_here()) {
             print_message("%s: not on this machine\n", dense_kernels[k].name);

@@ -416,32 +416,23 @@ keep_a_record_of_the_dead(void *arg)
 }
 
 static void
-expect_fatal(void (*fn)(void *), const char *want)
-{
-    struct death d;
-    death_run(&d, fn, NULL);
-    if (strstr(d.text, want) == NULL)
-        fail_msg("expected \"%s\" in: %s", want, d.text);
-    assert_int_equal(WEXITSTATUS(d.status), GH_EXIT_FAILED);
-}
-
-static void
 faults_are_found_by_the_walk(void **state)
 {
-    expect_fatal(lose_the_bit, "specials_verify_stw: 1 spans have records, 0 bits are set");
-    expect_fatal(unsort, "after the record of kind");
-    expect_fatal(leave_the_span, "has a record for");
-    expect_fatal(lose_a_record, "records are in lists and queue");
-    expect_fatal(keep_a_record_of_the_dead, "still has special records");
+    death_expect(lose_the_bit, NULL,
+                 "specials_verify_stw: 1 spans have records, 0 bits are set");
+    death_expect(unsort, NULL, "after the record of kind");
+    death_expect(leave_the_span, NULL, "has a record for");
+    death_expect(lose_a_record, NULL, "records are in lists and queue");
+    death_expect(keep_a_record_of_the_dead, NULL, "still has special records");
 }
 
 static void
 misuse_is_refused_by_name(void **state)
 {
-    expect_fatal(leak_a_pin, "gh_heap_close: 1 objects are still pinned");
-    expect_fatal(unpin_unpinned, "gh_unpin: object ");
-    expect_fatal(clean_up_with_itself, "would never die");
-    expect_fatal(clean_up_with_nothing, "gh_add_cleanup: the function is NULL");
+    death_expect(leak_a_pin, NULL, "gh_heap_close: 1 objects are still pinned");
+    death_expect(unpin_unpinned, NULL, "gh_unpin: object ");
+    death_expect(clean_up_with_itself, NULL, "would never die");
+    death_expect(clean_up_with_nothing, NULL, "gh_add_cleanup: the function is NULL");
 }
 
 int

@@ -4,6 +4,7 @@
 #include "gc/api/uarena.h"
 #include "gc/core/heap.h"
 #include "tests/base/death.h"
+#include "tests/base/seed.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -342,18 +343,6 @@ new_chunks_and_copies_are_shaded(void **state)
 
 /* --- those who come too late --- */
 
-static void
-expect_death(void (*fn)(void *), const void *arg, const char *want)
-{
-    struct death d;
-    death_run(&d, fn, arg);
-    if (strstr(d.text, want) == NULL)
-        fail_msg("expected \"%s\" in: %s (status %#x)", want, d.text, d.status);
-    assert_true(WIFEXITED(d.status));
-    assert_int_equal(WEXITSTATUS(d.status), GH_EXIT_FAILED);
-    assert_ptr_equal(strchr(d.text, '\n'), d.text + strlen(d.text) - 1);
-}
-
 static struct node *
 freed_node(struct fixture *f)
 {
@@ -412,14 +401,14 @@ finalize(void *arg)
 static void
 use_after_free_is_explained(void **state)
 {
-    expect_death(read_freed, NULL,
+    death_expect(read_freed, NULL,
                  "fatal error: fault: accessed data from freed user arena 0x");
-    expect_death(read_freed, NULL, "(arena 2 freed after 1 collections;");
-    expect_death(read_freed, "", "fatal error: fault: accessed data from freed user arena 0x");
-    expect_death(write_freed, NULL,
+    death_expect(read_freed, NULL, "(arena 2 freed after 1 collections;");
+    death_expect(read_freed, "", "fatal error: fault: accessed data from freed user arena 0x");
+    death_expect(write_freed, NULL,
                  "fatal error: fault: accessed data from freed user arena 0x");
-    expect_death(finalize, NULL, "is in a user arena");
-    expect_death(free_twice, NULL, "gh_uarena_free: user arena 1 was freed before");
+    death_expect(finalize, NULL, "is in a user arena");
+    death_expect(free_twice, NULL, "gh_uarena_free: user arena 1 was freed before");
 }
 
 static void
@@ -526,9 +515,7 @@ thread_main(void *arg)
 static void
 arenas_come_and_go_on_all_threads(void **state)
 {
-    const char *s = getenv("GH_SEED");
-    uint64_t seed = s != NULL ? strtoull(s, NULL, 0) : (uint64_t)os_now_ns();
-    print_message("GH_SEED=%" PRIu64 "\n", seed);
+    uint64_t seed = seed_of_run();
     struct fixture f;
     open_fixture(&f, 100);
     pthread_t t[THREADS];

@@ -1,6 +1,7 @@
 /* test_weak.c - weak pointers: strong again while the object lives, NULL from its death on. */
 #include "specials_fixture.h"
 #include "tests/base/death.h"
+#include "tests/base/seed.h"
 
 #include <pthread.h>
 
@@ -295,9 +296,7 @@ run_cache(int gogc, bool background)
     struct cache *c = calloc(1, sizeof *c);
     pthread_t threads[THREADS];
     struct cache_thread args[THREADS];
-    const char *given = getenv("GH_SEED");
-    c->seed = given != NULL ? strtoull(given, NULL, 0) : (uint64_t)os_now_ns();
-    print_message("GH_SEED=%" PRIu64 "\n", c->seed);
+    c->seed = seed_of_run();
     fixture_open(&c->f, gogc, background);
     c->f.heap->config.verify = false; /* so that spans are swept while the mutators run */
     lock_init(&c->lock, LOCK_RANK_LEAF);

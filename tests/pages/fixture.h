@@ -8,6 +8,7 @@
 #include "alloc/pages/scavenge_pacer.h"
 #include "alloc/pages/stackmem.h"
 #include "tests/base/death.h"
+#include "tests/base/seed.h"
 
 #include <stdlib.h>
 
@@ -114,12 +115,9 @@ rng_below(struct rng *r, size_t n)
 
 /* From GH_SEED, else from the clock; printed, so that a failure can be had again. */
 static inline struct rng
-rng_seeded(const char *test)
+rng_seeded(void)
 {
-    const char *text = getenv("GH_SEED");
-    uint64_t seed = text != NULL ? strtoull(text, NULL, 0) : (uint64_t)os_now_ns();
-    print_message("%s: GH_SEED=%llu\n", test, (unsigned long long)seed);
-    return (struct rng){seed * UINT64_C(0x9e3779b97f4a7c15) | 1};
+    return (struct rng){seed_of_run() * UINT64_C(0x9e3779b97f4a7c15) | 1};
 }
 
 /* Sanitizers and debug checks make each step dear. */

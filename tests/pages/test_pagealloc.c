@@ -356,7 +356,7 @@ random_operations_match_the_model(void **state)
         size_t chunk, n;
     } growth[] = {{7, 5}, {0, 3}, {14, 10}, {3, 3}, {12, 2}, {6, 1}};
     struct model *m = *state;
-    struct rng r = rng_seeded("pagealloc model");
+    struct rng r = rng_seeded();
     size_t grown = 0, every = steps(3000);
     for (size_t k = 0; k < 8 * every; k++) {
         if (k % every == 0 && grown < sizeof(growth) / sizeof(growth[0])) {

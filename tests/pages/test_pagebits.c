@@ -66,7 +66,7 @@ naive_highest(const uint64_t *ones, unsigned most, unsigned *first)
 static void
 ranges_touch_their_bits_only(void **state)
 {
-    struct rng r = rng_seeded("pagebits ranges");
+    struct rng r = rng_seeded();
     for (size_t k = 0; k < steps(8000); k++) {
         uint64_t before[CHUNK_WORDS], set[CHUNK_WORDS], cleared[CHUNK_WORDS];
         random_bits(&r, before);
@@ -89,7 +89,7 @@ ranges_touch_their_bits_only(void **state)
 static void
 find_gives_the_lowest_run(void **state)
 {
-    struct rng r = rng_seeded("pagebits find");
+    struct rng r = rng_seeded();
     for (size_t k = 0; k < steps(40000); k++) {
         uint64_t bits[CHUNK_WORDS];
         random_bits(&r, bits);
@@ -104,7 +104,7 @@ find_gives_the_lowest_run(void **state)
 static void
 summary_counts_runs(void **state)
 {
-    struct rng r = rng_seeded("pagebits summary");
+    struct rng r = rng_seeded();
     for (size_t k = 0; k < steps(40000); k++) {
         uint64_t bits[CHUNK_WORDS];
         random_bits(&r, bits);
@@ -120,7 +120,7 @@ summary_counts_runs(void **state)
 static void
 highest_run_is_cut_from_its_top(void **state)
 {
-    struct rng r = rng_seeded("pagebits highest");
+    struct rng r = rng_seeded();
     for (size_t k = 0; k < steps(40000); k++) {
         uint64_t bits[CHUNK_WORDS];
         unsigned have_first = 0, want_first = 0;

@@ -173,7 +173,7 @@ memory_claimed_zero_is_zero(void **state)
     enum { LIVE = 60 };
     struct fixture *f = *state;
     struct mspan *live[LIVE] = {NULL};
-    struct rng r = rng_seeded("needzero");
+    struct rng r = rng_seeded();
     size_t clean = 0, dirty = 0;
     for (size_t k = 0; k < steps(8000); k++) {
         size_t i = rng_below(&r, LIVE);

@@ -93,7 +93,7 @@ random_stacks_do_not_overlap(void **state)
 {
     enum { LIVE = 200 };
     struct fixture *f = *state;
-    struct rng r = rng_seeded("stacks");
+    struct rng r = rng_seeded();
     struct {
         unsigned char *at;
         size_t bytes;

@@ -100,7 +100,7 @@ mutators_and_scavenger_keep_out_of_each_others_way(void **state)
     struct fixture *f = *state;
     struct worker *w = calloc(THREADS, sizeof(*w));
     struct shared shared = {.f = f};
-    struct rng r = rng_seeded("stress");
+    struct rng r = rng_seeded();
     pthread_t scavenger;
     assert_int_equal(pthread_create(&scavenger, NULL, scavenge, &shared), 0);
     for (unsigned i = 0; i < THREADS; i++) {

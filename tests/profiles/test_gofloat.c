@@ -1,5 +1,6 @@
 /* test_gofloat.c - doubles as Go 1.26 prints them. The texts are what its print has written. */
 #include "profiles/gofloat.h"
+#include "tests/base/seed.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -72,9 +73,7 @@ next(uint64_t *s)
 static void
 any_number_reads_back(void **state)
 {
-    const char *given = getenv("GH_SEED");
-    uint64_t seed = given != NULL ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
-    printf("GH_SEED=%llu\n", (unsigned long long)seed);
+    uint64_t seed = seed_of_run();
     uint64_t s = seed | 1;
     for (int i = 0; i < 20000; i++) {
         char text[GOFLOAT_TEXT];

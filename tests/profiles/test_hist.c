@@ -10,16 +10,8 @@
 
 #include <cmocka.h>
 
+#include "tests/base/seed.h"
 #include "workloads/api/workload.h"
-
-static uint64_t
-seed(void)
-{
-    const char *text = getenv("GH_SEED");
-    uint64_t s = text != NULL ? strtoull(text, NULL, 0) : 20240229;
-    printf("GH_SEED=%llu\n", (unsigned long long)s);
-    return s;
-}
 
 static void
 buckets_follow_each_other_without_gap(void **state)
@@ -57,7 +49,7 @@ quantiles_are_within_one_percent(void **state)
     static uint64_t values[N];
     static struct hist h;
     static const double qs[] = {0, 0.001, 0.25, 0.5, 0.9, 0.99, 0.999, 1};
-    uint64_t rng = seed();
+    uint64_t rng = seed_of_run();
     hist_init(&h);
     for (int i = 0; i < N; i++) {
         values[i] = gh_random(&rng) >> (gh_random(&rng) % 64);
@@ -78,7 +70,7 @@ static void
 merging_is_adding_all_values_to_one(void **state)
 {
     static struct hist a, b, both;
-    uint64_t rng = seed();
+    uint64_t rng = seed_of_run();
     hist_init(&a);
     hist_init(&b);
     hist_init(&both);

@@ -4,6 +4,7 @@
 
 #include "alloc/spaces/go/internal.h"
 #include "alloc/spaces/go/markbits.h"
+#include "tests/base/seed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -58,15 +59,6 @@ fixture_close(void **state)
 }
 
 /* The seed of a random test: from GH_SEED, else a fixed one; printed either way. */
-static inline uint64_t
-test_seed(const char *test)
-{
-    const char *given = getenv("GH_SEED");
-    uint64_t seed = given != NULL ? strtoull(given, NULL, 0) : UINT64_C(0x5eed);
-    printf("%s: GH_SEED=%#lx\n", test, seed);
-    return seed;
-}
-
 static inline uint64_t
 test_random(uint64_t *state)
 {

@@ -160,7 +160,7 @@ static void
 runs_are_those_of_the_model_in_every_class(void **state)
 {
     struct fixture *f = *state;
-    uint64_t rng = test_seed(__func__);
+    uint64_t rng = seed_of_run();
     for (unsigned sc = 2; sc < GH_SPAN_CLASSES; sc++) {
         struct mspan *s = new_span(f, sc);
         for (unsigned round = 0; round < 10; round++)
@@ -196,7 +196,7 @@ static void
 bits_of_mixed_types_lie_side_by_side(void **state)
 {
     struct fixture *f = *state;
-    uint64_t rng = test_seed(__func__);
+    uint64_t rng = seed_of_run();
     for (unsigned class_ = 1; sizeclass_bytes[class_] <= GH_HEADER_MIN; class_++) {
         static uint64_t masks[1024];
         size_t bytes = sizeclass_bytes[class_];

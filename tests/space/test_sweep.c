@@ -130,7 +130,7 @@ survivors_are_intact_and_the_rest_is_reused(void **state)
 {
     struct shadow *sh = calloc(1, sizeof(*sh));
     sh->f = *state;
-    sh->rng = test_seed(__func__);
+    sh->rng = seed_of_run();
     for (unsigned i = 0; i < CYCLES; i++)
         one_cycle(sh);
     free(sh);
@@ -142,7 +142,7 @@ everything_dead_gives_all_pages_back(void **state)
     struct fixture *f = *state;
     struct shadow *sh = calloc(1, sizeof(*sh));
     sh->f = f;
-    sh->rng = test_seed(__func__);
+    sh->rng = seed_of_run();
     for (unsigned i = 0; i < ROUND_OBJECTS; i++)
         allocate(sh);
     cycle_keeping(f, NULL, 0);
@@ -342,7 +342,7 @@ static void
 mutators_allocate_while_the_background_sweeps(void **state)
 {
     struct crew *crew = calloc(1, sizeof(*crew));
-    uint64_t seed = test_seed(__func__);
+    uint64_t seed = seed_of_run();
     crew->f = *state;
     pthread_barrier_init(&crew->start, NULL, MUTATORS + 1);
     pthread_barrier_init(&crew->stop, NULL, MUTATORS + 1);

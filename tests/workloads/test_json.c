@@ -1,6 +1,7 @@
 /* test_json.c - the parser of workload `json` against jansson, and its complaints. */
 #include "workloads/builtin/json_tree.h"
 
+#include "tests/base/seed.h"
 #include "workloads/api/workload.h"
 
 #include <setjmp.h>
@@ -168,9 +169,7 @@ random_text(uint64_t *seed, char *text, size_t max)
 static void
 both_parsers_accept_the_same_texts(void **state)
 {
-    const char *given = getenv("GH_SEED");
-    uint64_t seed = given != NULL ? strtoull(given, NULL, 0) : 20240607, accepted = 0;
-    print_message("GH_SEED=%lu\n", (unsigned long)seed);
+    uint64_t seed = seed_of_run(), accepted = 0;
     for (int i = 0; i < 20000; i++) {
         char text[256];
         struct json_parser p;

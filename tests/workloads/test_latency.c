@@ -2,6 +2,7 @@
  * of workload `churn` against what can be said of it by other means. */
 #include "workloads/latency.h"
 
+#include "tests/base/seed.h"
 #include "workloads/builtin/churn_model.h"
 
 #include <setjmp.h>
@@ -13,15 +14,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static uint64_t
-seed_of_test(void)
-{
-    const char *text = getenv("GH_SEED");
-    uint64_t seed = text != NULL ? strtoull(text, NULL, 10) : 20260101;
-    print_message("GH_SEED=%llu\n", (unsigned long long)seed);
-    return seed;
-}
 
 static int
 by_value(const void *a, const void *b)
@@ -60,7 +52,7 @@ quantiles_are_those_of_the_sorted_values(void **state)
 {
     enum { N = 20000 };
     static const double q[] = {0, 0.01, 0.25, 0.5, 0.9, 0.99, 0.999, 0.9999, 1};
-    uint64_t seed = seed_of_test(), *values = malloc(N * sizeof *values);
+    uint64_t seed = seed_of_run(), *values = malloc(N * sizeof *values);
     for (size_t n = 1; n <= N; n = n * 3 + 1) {
         struct latency *l = latency_make(1);
         for (size_t i = 0; i < n; i++)
@@ -91,7 +83,7 @@ an_empty_histogram_has_only_zeros(void **state)
 static void
 merging_is_adding_everything_to_one(void **state)
 {
-    uint64_t seed = seed_of_test();
+    uint64_t seed = seed_of_run();
     struct latency *l = latency_make(3);
     for (int i = 0; i < 5000; i++) {
         uint64_t x = draw(&seed);
