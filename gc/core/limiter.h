@@ -81,31 +81,4 @@ void limiter_finish_gc(struct limiter *l, int64_t now_ns);
 /* Another number of processors. Not while marking. */
 void limiter_reset_capacity(struct limiter *l, int64_t now_ns, int procs);
 
-/* --- events: time that is being spent ---
- *
- * An assist may last longer than a period. One event a mutator keeps what it is doing and since
- * when, so that the part up to now can be booked before each update (limiter_event_flush, then
- * limiter_update), in the window in which it was spent. */
-
-enum limiter_kind {
-    LIMITER_NONE,
-    LIMITER_IDLE_MARK, /* marking on an idle processor */
-    LIMITER_ASSIST,
-    LIMITER_SCAVENGE, /* releasing memory because of the limit */
-    LIMITER_IDLE,     /* a processor without work */
-};
-
-struct limiter_event {
-    /* atomic, relaxed: kind and time in one word, so that they are exchanged together */
-    _Atomic(uint64_t) stamp;
-};
-
-/* By the owner. False if an event is under way: that one gets the time. */
-bool limiter_event_begin(struct limiter_event *e, enum limiter_kind kind, int64_t now_ns);
-/* By the owner: book it. Throws if another kind is under way. */
-void limiter_event_end(struct limiter *l, struct limiter_event *e, enum limiter_kind kind,
-                       int64_t now_ns);
-/* By any thread: book what has been spent up to now; the event goes on. */
-void limiter_event_flush(struct limiter *l, struct limiter_event *e, int64_t now_ns);
-
 #endif

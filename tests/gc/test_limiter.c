@@ -205,40 +205,6 @@ ages_saturate(void **state)
     assert_true(b.l.fill_ns <= b.l.capacity_ns);
 }
 
-/* --- events --- */
-
-static void
-event_is_booked_where_it_was_spent(void **state)
-{
-    struct bench b;
-    struct limiter_event e = {0};
-    begin(&b);
-    marking(&b, true);
-    assert_true(limiter_event_begin(&e, LIMITER_ASSIST, b.now));
-    assert_false(limiter_event_begin(&e, LIMITER_SCAVENGE, b.now));
-    limiter_event_flush(&b.l, &e, b.now += 10 * MS);
-    assert_int_equal(b.l.assist_ns, 10 * MS);
-    limiter_event_flush(&b.l, &e, b.now); /* nothing new */
-    limiter_event_flush(&b.l, &e, b.now - MS);
-    assert_int_equal(b.l.assist_ns, 10 * MS);
-    limiter_event_end(&b.l, &e, LIMITER_ASSIST, b.now += 5 * MS);
-    assert_int_equal(b.l.assist_ns, 15 * MS);
-    assert_int_equal(b.l.idle_ns, 0);
-    assert_true(limiter_event_begin(&e, LIMITER_IDLE_MARK, b.now));
-    limiter_event_end(&b.l, &e, LIMITER_IDLE_MARK, b.now + 7);
-    assert_int_equal(b.l.idle_ns, 7);
-}
-
-static void
-wrong_event(void *arg)
-{
-    struct bench b;
-    struct limiter_event e = {0};
-    begin(&b);
-    limiter_event_begin(&e, LIMITER_ASSIST, b.now);
-    limiter_event_end(&b.l, &e, LIMITER_IDLE, b.now);
-}
-
 static void
 same_state_twice(void *arg)
 {
@@ -256,37 +222,21 @@ finish_alone(void *arg)
 }
 
 static void
-assert_dies(void (*fn)(void *), const char *message)
-{
-    struct death d;
-    death_run(&d, fn, NULL);
-    if (!WIFEXITED(d.status) || WEXITSTATUS(d.status) != 1 || strstr(d.text, message) == NULL)
-        fail_msg("status %d, said: %s", d.status, d.text);
-}
-
-static void
 misuse_is_fatal(void **state)
 {
-    assert_dies(wrong_event, "kind 2 is under way, not 4");
-    assert_dies(same_state_twice, "marking is off already");
-    assert_dies(finish_alone, "without limiter_start_gc");
+    death_expect(same_state_twice, NULL, "marking is off already");
+    death_expect(finish_alone, NULL, "without limiter_start_gc");
 }
 
 /* --- many threads --- */
 
-struct crowd {
-    struct bench b;
-    struct limiter_event events[2];
-};
-
 static void *
 crowd_member(void *arg)
 {
-    struct crowd *c = arg;
+    struct bench *b = arg;
     for (int i = 0; i < 20000; i++) {
-        limiter_add_assist_ns(&c->b.l, 1);
-        limiter_event_flush(&c->b.l, &c->events[i & 1], c->b.now + i);
-        limiter_update(&c->b.l, c->b.now + i);
+        limiter_add_assist_ns(&b->l, 1);
+        limiter_update(&b->l, b->now + i);
     }
     return NULL;
 }
@@ -297,22 +247,18 @@ static void
 no_time_is_lost_or_booked_twice(void **state)
 {
     enum { THREADS = 4 };
-    struct crowd c = {0};
+    struct bench b;
     pthread_t threads[THREADS];
-    begin(&c.b);
-    limiter_event_begin(&c.events[0], LIMITER_ASSIST, c.b.now);
-    limiter_event_begin(&c.events[1], LIMITER_SCAVENGE, c.b.now);
-    c.b.l.procs = 0;
+    begin(&b);
+    b.l.procs = 0;
     for (int i = 0; i < THREADS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, crowd_member, &c), 0);
+        assert_int_equal(pthread_create(&threads[i], NULL, crowd_member, &b), 0);
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
-    int64_t end = c.b.now + 30000;
-    limiter_event_end(&c.b.l, &c.events[0], LIMITER_ASSIST, end);
-    limiter_event_end(&c.b.l, &c.events[1], LIMITER_SCAVENGE, end);
-    limiter_update(&c.b.l, end);
+    int64_t end = b.now + 30000;
+    limiter_update(&b.l, end);
     /* a nanosecond of assists fills one, and is missing from what drains */
-    assert_int_equal(c.b.l.fill_ns, 2 * (THREADS * 20000 + 2 * 30000));
+    assert_int_equal(b.l.fill_ns, 2 * THREADS * 20000);
 }
 
 int
@@ -330,7 +276,6 @@ main(void)
         cmocka_unit_test(other_processors_other_capacity),
         cmocka_unit_test(clock_that_goes_back_is_ignored),
         cmocka_unit_test(ages_saturate),
-        cmocka_unit_test(event_is_booked_where_it_was_spent),
         cmocka_unit_test(misuse_is_fatal),
         cmocka_unit_test(no_time_is_lost_or_booked_twice),
     };
