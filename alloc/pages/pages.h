@@ -154,7 +154,8 @@ struct pages {
     _Atomic(uint64_t) released;        /* bytes of free pages not backed by memory */
     /* bytes since the start: by the background, by allocations, on demand */
     _Atomic(uint64_t) scavenged_background, scavenged_eager, scavenged_forced;
-    _Atomic(uint64_t) scavenge_assist_ns; /* time that allocations have spent on it */
+    /* time that allocations have spent on it, since the limiter took it away last */
+    _Atomic(uint64_t) scavenge_assist_ns;
 
     /* atomic, relaxed: goals and switches, acted upon approximately */
     /* scavenging, in the background and when the heap grows, wants pages_retained below it;

@@ -92,7 +92,7 @@ GH_API int gh_procs(const struct gh_heap *heap);
 GH_API void gh_free_os_memory(struct gh_mutator *m);
 
 /* Walk and check the whole heap now; throws at the first contradiction. Safepoint. Returns how
- * many objects were walked. */
+ * many objects were alive; if others collect at the same time, in a cycle after that. */
 GH_API size_t gh_verify(struct gh_mutator *m);
 
 /* Monotonic ns since the heap was opened. */

@@ -187,6 +187,9 @@ void
 gh_heap_close(struct gh_heap *h)
 {
     specials_stop(&h->specials);
+    const struct mutator *stays = world_first(&h->sched);
+    CHECK(stays == NULL, "gh_heap_close: %u mutators are still attached, first \"%s\"",
+          h->sched.nmutators, stays->actor.name);
     background_stop(h);
     if (h->collector->settle != NULL)
         h->collector->settle(h);
@@ -362,7 +365,6 @@ gh_verify(struct gh_mutator *m)
 {
     struct gh_heap *h = m->heap;
     h->collector->collect(h, mutator_of(m), GC_TRIGGER_VERIFY);
-    /* still that cycle's: no other can end before our next safepoint */
     return h->totals.objects_marked;
 }
 

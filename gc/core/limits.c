@@ -39,6 +39,16 @@ limits_add_idle(struct gh_heap *heap, int64_t now_ns)
     limiter_add_idle_ns(&heap->limiter, idle);
 }
 
+/* What allocations have spent on keeping the memory limit, since this was last asked. */
+static void
+limits_add_scavenging(struct gh_heap *heap)
+{
+    /* relaxed: a sum */
+    uint64_t ns =
+        atomic_exchange_explicit(&heap->pages.scavenge_assist_ns, 0, memory_order_relaxed);
+    limiter_add_assist_ns(&heap->limiter, (int64_t)ns);
+}
+
 void
 heap_update_limiter(struct gh_heap *heap)
 {
@@ -46,6 +56,7 @@ heap_update_limiter(struct gh_heap *heap)
     if (!limiter_needs_update(&heap->limiter, now))
         return;
     limits_add_idle(heap, now);
+    limits_add_scavenging(heap);
     limiter_update(&heap->limiter, now);
     limits_publish(heap);
 }

@@ -15,15 +15,16 @@
  * (A page in a thread's queue needs no term of its own: the thread is counted in busy as long
  * as there is one, and so is who steals it. It holds none when it has left busy.)
  *
- * Whoever changes one of these looks whether it is quiet afterwards. All of them are
- * sequentially consistent, so of two that change two of them at once, the later one sees it.
- * Quiet is not yet done: barrier buffers may hold grey objects. So whoever finds it quiet
- * starts a ragged barrier: every mutator is asked, at a safepoint of its own, to publish what
- * it has (`acks_left` counts those who have not). If nobody had anything and it is still quiet
- * then, the world is stopped. A store after a mutator's answer may have greyed something again;
- * therefore *safety* rests on nothing but a complete look at every buffer inside the stop. If
- * that finds work, the world goes on, `restarts` is counted, and marking resumes. The ragged
- * barrier only makes that rare.
+ * Whoever changes one of these looks whether it is quiet afterwards. Its parts are read one
+ * after another, and the full list without order, so the answer may be wrong either way: a yes
+ * is confirmed in the stop, and where everybody saw a no the first mark thread looks again
+ * every few milliseconds (mark_threads.c). Quiet is not yet done: barrier buffers may hold grey
+ * objects. So whoever finds it quiet starts a ragged barrier: every mutator is asked, at a
+ * safepoint of its own, to publish what it has (`acks_left` counts those who have not). If
+ * nobody had anything and it is still quiet then, the world is stopped. A store after a
+ * mutator's answer may have greyed something again; therefore *safety* rests on nothing but a
+ * complete look at every buffer inside the stop. If that finds work, the world goes on,
+ * `restarts` is counted, and marking resumes. The ragged barrier only makes that rare.
  *
  * `finishing` (enum mark_finish) says who is at it: nobody; one thread, which asks; everybody,
  * who answer; one thread, the first to see all answers, which decides. Only the move from

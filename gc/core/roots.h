@@ -5,7 +5,7 @@
  * got; a piece is claimed under the lock and scanned without it. Ranges may come and go
  * meanwhile:
  *   - One that comes is scanned like the others: what it holds may have come from a stack that
- *     was not scanned yet, by stores that had no barrier because the range was not known.
+ *     was not scanned yet, in plain stores from before it was a range.
  *   - One that goes takes its references with it, which is a deletion without a barrier: so
  *     what is left to scan of it is scanned first, by whoever removes it. Pieces of it that are
  *     being scanned are waited for. */

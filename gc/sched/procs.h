@@ -12,7 +12,7 @@
  * world is wanted.
  *
  * Priorities: a dedicated worker goes to the front of the queue and preempts; an idle worker
- * never queues and hands its processor over as soon as a mutator wants one; a mutator that has
+ * does not queue for one, and hands it over as soon as a mutator wants one; a mutator that has
  * waited for PROCS_SLICE_NS preempts the one that has run longest. Being preempted means that
  * the guard word is raised (mutators: pub.stack_guard) and the actor yields at its next
  * safepoint. */

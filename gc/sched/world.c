@@ -44,8 +44,7 @@ sched_open(struct sched *s, struct gh_heap *heap, struct gospace *space, struct 
 void
 sched_close(struct sched *s)
 {
-    CHECK(s->nmutators == 0, "gh_heap_close: %u mutators are still attached, first %s",
-          s->nmutators, world_first(s) != NULL ? world_first(s)->actor.name : "?");
+    ASSERT(s->nmutators == 0, "sched_close: %u mutators are left", s->nmutators);
     fixalloc_finish(&s->records);
     procs_finish(&s->procs);
 }

@@ -15,7 +15,7 @@
  *
  * Note [requests]. What every mutator has to do once, at a safepoint of its own (scan the
  * stack, flush buffers), is posted as a bit in `requests`. A mutator that is RUNNING serves it
- * itself: at its next safepoint, and at the latest when it leaves RUNNING. One that was not
+ * itself, at its next safepoint, also when it is about to block. One that was not
  * RUNNING when the bit was posted may sleep for long: anybody may serve it then, by making it
  * `held` under the lock, so that it cannot run before that is done (world_serve_idle). So after
  * world_post and one world_serve_idle every mutator has been served or is RUNNING, and each bit

@@ -24,6 +24,24 @@ open_and_attach(const char *name, const struct gh_type **node)
 }
 
 static void
+close_with_a_mutator(void *arg)
+{
+    (void)arg;
+    struct gh_mutator *m = open_and_attach("straggler", NULL);
+    struct gh_heap *h = m->heap;
+    h->collector->collect(h, mutator_of(m), GC_TRIGGER_TORTURE); /* a cycle may be under way */
+    gh_heap_close(h);
+}
+
+static void
+closing_names_a_mutator_that_is_left(void **state)
+{
+    (void)state;
+    death_expect(close_with_a_mutator, NULL,
+                 "gh_heap_close: 1 mutators are still attached, first \"straggler\"");
+}
+
+static void
 store_bad_pointer(void *arg)
 {
     const struct gh_type *node;
@@ -161,6 +179,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(closing_names_a_mutator_that_is_left),
         cmocka_unit_test(bad_pointer_is_fatal),
         cmocka_unit_test(lost_mark_is_found_by_the_verifier),
         cmocka_unit_test(mark_of_garbage_is_found_by_the_count),

@@ -33,6 +33,24 @@ idle_processors_are_told_to_the_limiter(void **state)
 }
 
 static void
+scavenging_counts_as_collecting(void **state)
+{
+    struct stage s;
+    stage_open(&s);
+    struct limiter *l = &s.heap->limiter;
+    atomic_store(&l->updating, true); /* so that it stays in the pool */
+    atomic_store(&l->assist_ns, 0);
+    atomic_store(&s.heap->pages.scavenge_assist_ns, 12345);
+    let_an_update_be_due(&s);
+    heap_update_limiter(s.heap);
+    let_an_update_be_due(&s);
+    heap_update_limiter(s.heap); /* once */
+    assert_int_equal(atomic_load(&l->assist_ns), 12345);
+    atomic_store(&l->updating, false);
+    stage_close(&s);
+}
+
+static void
 scavenging_learns_whether_the_limiter_acts(void **state)
 {
     struct stage s;
@@ -74,6 +92,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(idle_processors_are_told_to_the_limiter),
+        cmocka_unit_test(scavenging_counts_as_collecting),
         cmocka_unit_test(scavenging_learns_whether_the_limiter_acts),
         cmocka_unit_test(pacer_learns_what_the_pages_hold),
     };
