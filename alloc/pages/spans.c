@@ -14,7 +14,7 @@
 
 /* Spans below so many pages may come from the page cache (Go: pageCachePages / 4). */
 enum { SPANS_CACHED_PAGES = PAGE_CACHE_PAGES / 4 };
-enum { SPANS_POPULATE = 8 }; /* pages backed at a time: 64 KiB */
+enum { SPANS_POPULATE = 2 }; /* pages backed at a time: 16 KiB, some 6 us */
 
 /* --- open and close --- */
 

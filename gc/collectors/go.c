@@ -211,6 +211,7 @@ static bool
 go_terminate(struct gh_heap *heap, struct actor *self)
 {
     struct gh_cycle *c = &heap->cycles.cycle;
+    gospace_prepare_sweep(&heap->space);
     int64_t begin = gh_heap_now(heap);
     int64_t waited = world_stop(&heap->sched, self);
     bool late = false;
@@ -232,6 +233,7 @@ go_terminate(struct gh_heap *heap, struct actor *self)
     heap_book_cycle_stw(heap, c, now);
     heap_limiter_go_stw(heap);
     world_start(&heap->sched, self);
+    mark_phase_ended(&heap->mark_phase);
     go_announce(heap);
     return true;
 }

@@ -341,9 +341,15 @@ mark_phase_end_stw(struct mark_phase *p, struct mark_result *out)
     marker_add_up(&p->late_worker, out);
     mark_threads_add_up_stw(p, out);
     atomic_store(&p->finishing, FINISH_NOBODY);
-    /* the threads and mutators that wait see that the phase is over */
+}
+
+void
+mark_phase_ended(struct mark_phase *p)
+{
+    /* relaxed: a hint; who parks looks again after a while */
+    if (atomic_load_explicit(&p->parked, memory_order_relaxed) == 0)
+        return;
     lock_acquire(&p->lock);
-    cond_broadcast(&p->work);
     cond_broadcast(&p->paid);
     lock_release(&p->lock);
 }

@@ -17,8 +17,8 @@
  *
  * Whoever changes one of these looks whether it is quiet afterwards. Its parts are read one
  * after another, and the full list without order, so the answer may be wrong either way: a yes
- * is confirmed in the stop, and where everybody saw a no the first mark thread looks again
- * every few milliseconds (mark_threads.c). Quiet is not yet done: barrier buffers may hold grey
+ * is confirmed in the stop, and where everybody saw a no a mark thread looks again every
+ * few milliseconds (mark_threads.c). Quiet is not yet done: barrier buffers may hold grey
  * objects. So whoever finds it quiet starts a ragged barrier: every mutator is asked, at a
  * safepoint of its own, to publish what it has (`acks_left` counts those who have not). If
  * nobody had anything and it is still quiet then, the world is stopped. A store after a
@@ -88,10 +88,10 @@ struct mark_phase {
     struct lock lock; /* WORKERS */
     struct cond work; /* worker threads wait here */
     struct cond paid; /* mutators in debt wait here */
-    unsigned
-        waiting_ticks; /* lock; how long a running mutator has not answered, mark_threads.c */
+    /* of the thread that ticks; how long a running mutator has not answered, mark_threads.c */
+    unsigned waiting_ticks;
     /* guarded by lock */
-    bool closing;
+    bool closing, ticking; /* ticking: one of the sleeping threads wakes by itself */
     unsigned nthreads; /* started */
     /* threads that are dedicated workers, or about to be, in whatever phase; atomic: a hint */
     _Atomic(int) dedicated_active;
@@ -117,6 +117,9 @@ void mark_phase_launch(struct mark_phase *p);
 bool mark_phase_recheck_stw(struct mark_phase *p, bool *late);
 /* _stw, nothing is grey: end, and add up what was found. */
 void mark_phase_end_stw(struct mark_phase *p, struct mark_result *out);
+/* After the end, the world running: let the mutators that wait for credit know. The threads need
+ * not be woken to go on sleeping. */
+void mark_phase_ended(struct mark_phase *p);
 
 /* Whether the phase lacks a dedicated worker. */
 GH_INLINE bool

@@ -2,8 +2,8 @@
  *
  * A thread sleeps on the condition `work` until a phase is on and there is something to mark
  * and a processor to be had. Who publishes work or gives a processor back wakes one, by a hint
- * without the lock, which may be missed; so the first thread wakes by itself every TICK_NS
- * while a phase is on. It then also asks mutators for a slice if there is work that nobody
+ * without the lock, which may be missed; so one of those that sleep wakes by itself every
+ * TICK_NS while a phase is on. It then also asks mutators for a slice if there is work that nobody
  * does, because all processors belong to mutators that do not allocate. Outside of a phase
  * nobody wakes. */
 #include "gc/core/mark_threads.h"
@@ -209,11 +209,16 @@ thread_sleep_locked(struct mark_thread *t)
     struct mark_phase *p = t->phase;
     atomic_fetch_add_explicit(&p->asleep, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&p->marker->hungry, 1, memory_order_relaxed);
-    if (t->index > 0 || !mark_phase_is_on(p))
+    if (p->ticking || !mark_phase_is_on(p)) {
         cond_wait(&p->work, &p->lock);
-    else if (!cond_wait_until(&p->work, &p->lock, os_now_ns() + TICK_NS)) {
-        thread_watch_locked(p);
-        thread_tick_locked(p);
+    } else {
+        p->ticking = true;
+        bool woken = cond_wait_until(&p->work, &p->lock, os_now_ns() + TICK_NS);
+        p->ticking = false;
+        if (!woken) {
+            thread_watch_locked(p);
+            thread_tick_locked(p);
+        }
     }
     atomic_fetch_sub_explicit(&p->marker->hungry, 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&p->asleep, 1, memory_order_relaxed);
@@ -280,7 +285,10 @@ mark_threads_start(struct mark_phase *p)
     lock_acquire(&p->lock);
     while (p->nthreads < p->nthreads_max && thread_start_locked(p, &p->threads[p->nthreads]))
         p->nthreads++;
-    cond_broadcast(&p->work);
+    if (mark_phase_wants_dedicated(p) || procs_any_free(&p->heap->sched.procs))
+        cond_broadcast(&p->work);
+    else
+        cond_signal(&p->work); /* for the ticks: mutators have all the processors */
     lock_release(&p->lock);
 }
 

@@ -49,6 +49,30 @@ reset_gives_every_block_back(void **state)
     assert_int_equal(atomic_load(&f->account.sys[OS_GC]), sys);
 }
 
+static void
+room_is_made_before_it_is_needed(void **state)
+{
+    struct fixture *f = *state;
+    struct spanset_pool *pool = &f->space.set_pool;
+    struct spanset set = {0};
+    for (unsigned n = 1; n <= 3 * SPANSET_BLOCK; n++) {
+        spanset_make_room(&set, pool, n);
+        uint64_t sys = atomic_load(&f->account.sys[OS_GC]);
+        for (unsigned i = 1; i <= n; i++)
+            spanset_push(&set, pool, numbered(i));
+        assert_int_equal(atomic_load(&f->account.sys[OS_GC]), sys);
+        assert_int_equal(atomic_load(&set.nblocks), (n - 1) / SPANSET_BLOCK + 1);
+        for (unsigned i = 1; i <= n; i++)
+            assert_ptr_equal(spanset_pop(&set, pool), numbered(i));
+        spanset_make_room(&set, pool, 1); /* a block of which nothing is used */
+        spanset_reset_drained(&set, pool);
+    }
+    unsigned pooled = 0;
+    for (struct spanset_block *b = pool->free; b != NULL; b = b->link)
+        pooled++;
+    assert_int_equal(pooled, 3); /* all there ever were, once each */
+}
+
 struct stress {
     struct spanset set;
     struct spanset_pool *pool;
@@ -129,6 +153,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(spans_come_out_in_the_order_they_went_in),
         TEST(reset_gives_every_block_back),
+        TEST(room_is_made_before_it_is_needed),
         TEST(threads_lose_and_double_nothing),
         TEST(each_visits_what_is_left),
     };

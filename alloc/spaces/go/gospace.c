@@ -63,6 +63,24 @@ gospace_start_mark_stw(struct gospace *g)
 }
 
 void
+gospace_prepare_sweep(struct gospace *g)
+{
+    uint32_t caches = 0;
+    lock_acquire(&g->lock);
+    for (struct mcache *c = g->caches; c != NULL; c = c->next)
+        caches++;
+    lock_release(&g->lock);
+    uint32_t h = gospace_sweepgen(g);
+    for (unsigned sc = 0; sc < GH_SPAN_CLASSES && caches > 0; sc++) {
+        struct mcentral *central = &g->central[sc];
+        if (!atomic_load_explicit(&central->used, memory_order_relaxed))
+            continue;
+        spanset_make_room(mcentral_partial_swept(central, h), &g->set_pool, caches);
+        spanset_make_room(mcentral_full_swept(central, h), &g->set_pool, caches);
+    }
+}
+
+void
 gospace_start_sweep_stw(struct gospace *g)
 {
     CHECK(gospace_sweep_done(g), "gospace_start_sweep_stw: the last sweep is not finished");

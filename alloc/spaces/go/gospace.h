@@ -26,18 +26,19 @@ struct alloc_counts {
     _Atomic(uint64_t) swept_spans;
 };
 
-/* What one mutator caches (Go: mcache). Owner: its mutator; the collector when stopped.
- *
- * Note [run and freeindex]. While run k is out, the span's freeindex is the slot the run began
- * at; it and alloc_count move on together, when the run ends (run.c). So a slot of a run in
- * progress still counts as free, and with flushed caches: slot i is allocated exactly if
- * i < freeindex or its bit in alloc_bits is set. */
 /* Objects that were born black, and their bytes. */
 struct black_counts {
     uint64_t objects, bytes, scan_bytes; /* scan_bytes: of objects with references */
 };
 
-/* Note [black allocation]. While a cycle marks, runs are born black as a whole: when one is
+/* What one mutator caches (Go: mcache). Owner: its mutator; the collector when stopped.
+ *
+ * Note [run and freeindex]. While run k is out, the span's freeindex is the slot the run began
+ * at; it and alloc_count move on together, when the run ends (run.c). So a slot of a run in
+ * progress still counts as free, and with flushed caches: slot i is allocated exactly if
+ * i < freeindex or its bit in alloc_bits is set.
+ *
+ * Note [black allocation]. While a cycle marks, runs are born black as a whole: when one is
  * handed out, the mark of each of its slots is set (atomically: markers work on the same
  * bitmaps), and in spans with inline marks the claim for scanning too, so that no marker ever
  * looks into a slot that may hold garbage still. A new object needs no scan, because whatever
@@ -167,6 +168,9 @@ struct flushed gospace_flush(struct gospace *g, struct mcache *c);
 void gospace_prepare_mark(struct gospace *g);
 /* _stw, all spans swept: forget old marks, ready for marking. Spans may stay cached. */
 void gospace_start_mark_stw(struct gospace *g);
+/* Any thread, before it stops the world for gospace_start_sweep_stw: have the memory ready that
+ * flushing the caches in the stop is going to take. May be left out. */
+void gospace_prepare_sweep(struct gospace *g);
 /* _stw, or owner of a new cache: from here on this cache allocates black, or white again; to
  * turn white it must be flushed. Note [black allocation]. */
 void gospace_blacken_stw(struct mcache *c);

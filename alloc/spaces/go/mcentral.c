@@ -93,6 +93,8 @@ struct mspan *
 mcentral_cache_span(struct gospace *g, struct mcache *c, unsigned span_class)
 {
     struct mcentral *central = &g->central[span_class];
+    if (GH_UNLIKELY(!atomic_load_explicit(&central->used, memory_order_relaxed)))
+        atomic_store_explicit(&central->used, true, memory_order_relaxed);
     struct mspan *s =
         spanset_pop(mcentral_partial_swept(central, gospace_sweepgen(g)), &g->set_pool);
     if (s == NULL)

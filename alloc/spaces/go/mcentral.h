@@ -18,6 +18,7 @@ struct mcache;
 
 struct mcentral {
     struct spanset partial[2], full[2];
+    _Atomic(bool) used; /* atomic, relaxed: whether a span was ever cached; a hint */
 };
 
 GH_INLINE struct spanset *

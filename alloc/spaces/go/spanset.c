@@ -24,6 +24,7 @@
 #include "alloc/base/check.h"
 
 #include <sched.h>
+#include <string.h>
 
 static uint32_t
 head_of(uint64_t index)
@@ -79,6 +80,7 @@ take_block_locked(struct spanset_pool *pool)
     }
     b = persistent_alloc(pool->persistent, sizeof(*b), GH_CACHELINE, OS_GC);
     CHECK(b != NULL, "spanset_push: out of memory: no room for a block");
+    memset(b, 0, sizeof(*b)); /* it is zero; this has the kernel back it now */
     return b;
 }
 
@@ -135,6 +137,16 @@ spanset_push(struct spanset *set, struct spanset_pool *pool, struct mspan *s)
     struct spanset_block *b = block_of(set, top);
     /* release: pairs with the acquire in wait_for_entry */
     atomic_store_explicit(&b->spans[at % SPANSET_BLOCK], s, memory_order_release);
+}
+
+void
+spanset_make_room(struct spanset *set, struct spanset_pool *pool, uint32_t n)
+{
+    /* relaxed: a hint */
+    uint32_t tail = tail_of(atomic_load_explicit(&set->index, memory_order_relaxed));
+    uint32_t top = (tail + n - 1) / SPANSET_BLOCK;
+    if (atomic_load_explicit(&set->nblocks, memory_order_relaxed) <= top)
+        extend(set, pool, top);
 }
 
 /* Claim the entry at head. False if there is none to be had. */
@@ -201,9 +213,10 @@ spanset_reset_drained(struct spanset *set, struct spanset_pool *pool)
     uint32_t head = head_of(index);
     CHECK(head == tail_of(index), "spanset_reset_drained: %u spans left in the set",
           spanset_count(set));
-    /* The last block is with the set unless every entry of it was pushed and taken. */
-    if (head % SPANSET_BLOCK != 0)
-        put_block(pool, block_of(set, head / SPANSET_BLOCK));
+    /* Blocks of which every entry was pushed and taken are not with the set any more. */
+    uint32_t nblocks = atomic_load_explicit(&set->nblocks, memory_order_relaxed);
+    for (uint32_t i = head / SPANSET_BLOCK; i < nblocks; i++)
+        put_block(pool, block_of(set, i));
     atomic_store_explicit(&set->nblocks, 0, memory_order_relaxed);
     atomic_store_explicit(&set->index, 0, memory_order_relaxed);
 }
