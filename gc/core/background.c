@@ -3,9 +3,14 @@
 
 #include "gc/core/heap.h"
 
+#include <sched.h>
+
 static const int64_t SECOND_NS = INT64_C(1000) * 1000 * 1000;
 
 static const int64_t NO_PROCESSOR_NS = INT64_C(5) * 1000 * 1000;
+/* How long the sweeper keeps a processor. It may be on the core of a mutator that has just
+ * become runnable, and can only ask for its processor once the kernel lets it. */
+static const int64_t TURN_NS = INT64_C(100) * 1000;
 
 enum {
     SWEEP_PAGES = 32, /* between looks at what else is up (Go: sweepBatchSize, 10 spans) */
@@ -79,11 +84,13 @@ background_sweep(struct gh_heap *heap)
             more = !gospace_sweep_done(&heap->space);
             continue;
         }
-        while (more && !actor_is_wanted(&b->sweeper_actor))
+        int64_t until = os_now_ns() + TURN_NS;
+        while (more && !actor_is_wanted(&b->sweeper_actor) && os_now_ns() < until)
             more = gospace_sweep(&heap->space, SWEEP_PAGES) != SIZE_MAX;
         if (!more)
             heap_watch_sweep(heap);
         background_leave(heap);
+        sched_yield();
     }
     /* relaxed: statistics */
     atomic_fetch_add_explicit(&b->sweep_cpu_ns, (uint64_t)(os_thread_cpu_ns() - begin),

@@ -6,17 +6,16 @@
 
 #include <string.h>
 
-bool
+void
 barrier_flush(struct mutator_mark *mm)
 {
     unsigned n = mm->nbuffered;
     if (n == 0)
-        return false;
+        return;
     mm->nbuffered = 0;
     worker_ready(&mm->work);
     for (unsigned i = 0; i < n; i++)
         marker_enqueue(&mm->work, mm->buffer[i]);
-    return true;
 }
 
 /* What a slot holds: another mutator may just have stored it, see Note [hybrid barrier], and we

@@ -26,8 +26,8 @@
 
 #include "gc/core/mutator_mark.h"
 
-/* Grey what is in the buffer. Owner of the mutator_mark. True if there was anything. */
-bool barrier_flush(struct mutator_mark *mm);
+/* Grey what is in the buffer. Owner of the mutator_mark. */
+void barrier_flush(struct mutator_mark *mm);
 /* Owner mutator, RUNNING: grey one object, if a cycle is marking. Not a safepoint. */
 void barrier_shade(struct mutator *m, uintptr_t ref);
 

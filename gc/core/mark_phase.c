@@ -184,7 +184,7 @@ phase_decide(struct mark_phase *p, struct actor *self)
     if (!atomic_load(&p->flushed) && phase_is_quiet(p) && p->terminate(p->heap, self))
         return; /* the end has cleared `finishing` in the stop */
     atomic_store(&p->finishing, FINISH_NOBODY);
-    mark_phase_wake(p);
+    phase_published(p);
     mark_phase_finish_if_quiet(p, self);
 }
 
@@ -206,9 +206,8 @@ mark_phase_serve(struct mark_phase *p, struct mutator *m, uint32_t requests, boo
     if (requests & REQUEST_SCAN)
         phase_scan_stack(p, m);
     if (requests & REQUEST_FLUSH) {
-        bool any = barrier_flush(mm);
-        any |= marker_publish(&mm->work);
-        if (any)
+        barrier_flush(mm);
+        if (marker_publish(&mm->work)) /* what the barrier only marked is no work */
             atomic_store(&p->flushed, true);
         atomic_fetch_sub(&p->acks_left, 1);
     }
