@@ -319,13 +319,18 @@ go_mark_turn(struct gh_heap *heap)
     go_return_processor(heap, &self);
 }
 
-/* The machine has refused us threads: mark here. Mutators may have to give their answers. */
+/* There are no threads, not yet or because the machine refuses them: mark here, unless somebody
+ * else does. Mutators may have to give their answers. */
 GH_COLD static void
 go_mark_alone(struct gh_heap *heap)
 {
     struct cycles *y = &heap->cycles;
     while (go_state(heap) != CYCLE_NONE) {
-        go_mark_turn(heap);
+        /* acquire, release: hand over the worker that marks */
+        if (!atomic_exchange_explicit(&y->alone, true, memory_order_acquire)) {
+            go_mark_turn(heap);
+            atomic_store_explicit(&y->alone, false, memory_order_release);
+        }
         lock_acquire(&y->lock);
         if (go_state(heap) != CYCLE_NONE)
             cond_wait_until(&y->ended, &y->lock, os_now_ns() + ALONE_NS);
@@ -333,7 +338,7 @@ go_mark_alone(struct gh_heap *heap)
     }
 }
 
-/* No mutator: wait until no cycle is under way. */
+/* No mutator: wait until the cycles that have begun are over. */
 static void
 go_settle(struct gh_heap *heap)
 {
@@ -341,7 +346,7 @@ go_settle(struct gh_heap *heap)
     if (!mark_phase_has_threads(&heap->mark_phase))
         go_mark_alone(heap);
     lock_acquire(&y->lock);
-    while (go_state(heap) != CYCLE_NONE)
+    for (uint64_t begun = y->started; y->done < begun;)
         cond_wait(&y->ended, &y->lock);
     lock_release(&y->lock);
 }

@@ -51,9 +51,11 @@ assist_book(struct mutator_mark *mm, const struct pacer *p, int64_t work)
 {
     double bytes_per_work =
         atomic_load_explicit(&p->assist_bytes_per_work, memory_order_relaxed);
-    double bytes = (double)work * bytes_per_work;
-    mm->credit_bytes += bytes < CREDIT_MAX ? (int64_t)bytes + 1 : CREDIT_MAX;
-    if (mm->credit_bytes > CREDIT_MAX)
+    double bytes = (double)work * bytes_per_work + 1;
+    double room = (double)CREDIT_MAX - (double)mm->credit_bytes;
+    if (bytes < room)
+        mm->credit_bytes += (int64_t)bytes;
+    else
         mm->credit_bytes = CREDIT_MAX;
 }
 

@@ -34,12 +34,21 @@ barrier_put(struct mutator_mark *mm, uintptr_t ref)
         mm->buffer[mm->nbuffered++] = ref;
 }
 
+/* The mutator may hold any lock: wake nobody. Threads look by themselves after a while. */
+GH_NOINLINE static void
+barrier_flush_silently(struct mutator_mark *mm)
+{
+    mm->work.silent = true;
+    barrier_flush(mm);
+    mm->work.silent = false;
+}
+
 /* Room for two more values. */
 GH_INLINE void
 barrier_make_room(struct mutator_mark *mm)
 {
     if (GH_UNLIKELY(mm->nbuffered > BARRIER_SLOTS - 2))
-        barrier_flush(mm);
+        barrier_flush_silently(mm);
 }
 
 void

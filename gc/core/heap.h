@@ -77,6 +77,7 @@ struct cycles {
     /* atomic: who moves it from NONE to STARTING runs the cycle until the stop in which
      * marking begins; who is chosen to end the phase (mark_phase.h) from then on */
     _Atomic(int) state;
+    _Atomic(bool) alone; /* atomic: who set it marks without worker threads; go.c */
     /* the cycle's runner */
     struct gh_cycle cycle;
     bool verify, checkmark;

@@ -224,6 +224,7 @@ phase_ask(struct mark_phase *p)
     struct sched *s = &p->heap->sched;
     atomic_store(&p->flushed, false);
     lock_acquire(&s->procs.lock);
+    p->waiting_ticks = 0;
     atomic_store(&p->acks_left, (int)world_post_locked(s, REQUEST_FLUSH));
     atomic_store(&p->finishing, FINISH_ASKED);
     lock_release(&s->procs.lock);
@@ -266,6 +267,7 @@ mark_phase_start_stw(struct mark_phase *p)
         m->pub.barrier_on = true;
     }
     lock_acquire(&heap->sched.procs.lock);
+    p->waiting_ticks = 0;
     atomic_store(&p->stacks_left, (int)world_post_locked(&heap->sched, REQUEST_SCAN));
     lock_release(&heap->sched.procs.lock);
     atomic_store_explicit(&p->dedicated_max, heap->pacer.dedicated, memory_order_relaxed);

@@ -52,7 +52,9 @@ struct mark_thread {
     struct mark_phase *phase;
     pthread_t thread;
     unsigned index;
-    enum actor_kind role; /* its own: what it is about to be, or is */
+    /* its own */
+    enum actor_kind role; /* what it is about to be, or is */
+    int64_t booked_ns;    /* RUNNING: its time up to then is in the books */
 } GH_ALIGNED(GH_CACHELINE);
 
 struct mark_phase {
@@ -88,7 +90,7 @@ struct mark_phase {
     struct lock lock; /* WORKERS */
     struct cond work; /* worker threads wait here */
     struct cond paid; /* mutators in debt wait here */
-    /* of the thread that ticks; how long a running mutator has not answered, mark_threads.c */
+    /* guarded by WORLD: for how long a running mutator has not answered, mark_threads.c */
     unsigned waiting_ticks;
     /* guarded by lock */
     bool closing, ticking; /* ticking: one of the sleeping threads wakes by itself */

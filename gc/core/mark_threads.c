@@ -16,11 +16,12 @@
 #include <string.h>
 
 enum {
-    THREADS_MAX = 64,
+    THREADS_MAX = 1024,
     WATCHDOG_TICKS = 5000,                     /* 10 s */
     CHUNK_WORK = GH_TORTURE ? 256 : 32 * 1024, /* bytes scanned between looks around */
 };
 static const int64_t TICK_NS = INT64_C(2) * 1000 * 1000;
+static const int64_t BOOK_NS = INT64_C(5) * 1000 * 1000; /* half of the limiter's period */
 static const int64_t LOOK_NS = INT64_C(20) * 1000; /* for work, before going to sleep */
 
 /* --- one turn with a processor --- */
@@ -51,6 +52,21 @@ thread_look_for_work(struct mark_thread *t)
     return found;
 }
 
+/* The time since it was booked last. */
+static void
+thread_book(struct mark_thread *t)
+{
+    struct pacer *p = &t->phase->heap->pacer;
+    int64_t now = os_now_ns(), ns = now - t->booked_ns;
+    t->booked_ns = now;
+    /* relaxed: a sum */
+    atomic_fetch_add_explicit(t->role == ACTOR_DEDICATED ? &p->dedicated_ns : &p->idle_ns, ns,
+                              memory_order_relaxed);
+    if (t->role == ACTOR_IDLE)
+        limiter_add_idle_ns(&t->phase->heap->limiter, ns);
+    heap_update_limiter(t->phase->heap);
+}
+
 static void
 thread_drain(struct mark_thread *t)
 {
@@ -63,21 +79,11 @@ thread_drain(struct mark_thread *t)
         w->scan_limit = w->scan_work + CHUNK_WORK;
         more = mark_phase_drain(p, w);
         thread_credit(p, w, &reported);
+        if (os_now_ns() - t->booked_ns > BOOK_NS)
+            thread_book(t);
     }
     mark_phase_end_drain(p, w);
     thread_credit(p, w, &reported);
-}
-
-static void
-thread_book(struct mark_thread *t, int64_t ns)
-{
-    struct pacer *p = &t->phase->heap->pacer;
-    /* relaxed: a sum */
-    atomic_fetch_add_explicit(t->role == ACTOR_DEDICATED ? &p->dedicated_ns : &p->idle_ns, ns,
-                              memory_order_relaxed);
-    if (t->role == ACTOR_IDLE)
-        limiter_add_idle_ns(&t->phase->heap->limiter, ns);
-    heap_update_limiter(t->phase->heap);
 }
 
 /* RUNNING: mark until there is nothing to do, or the processor is wanted. */
@@ -85,12 +91,12 @@ static void
 thread_run(struct mark_thread *t)
 {
     struct mark_phase *p = t->phase;
+    t->booked_ns = os_now_ns();
     while (mark_phase_is_on(p)) {
-        int64_t begin = os_now_ns();
         thread_drain(t);
         bool go_on =
             !actor_is_wanted(&t->actor) && (mark_phase_any_work(p) || thread_look_for_work(t));
-        thread_book(t, os_now_ns() - begin);
+        thread_book(t);
         mark_phase_finish_if_quiet(p, &t->actor);
         if (!go_on)
             return;

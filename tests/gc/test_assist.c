@@ -105,6 +105,20 @@ payments_are_at_least_of_a_size(void **state)
     assist_close(&x);
 }
 
+static void
+debt_of_any_size_is_settled_by_one_payment(void **state)
+{
+    struct assist x;
+    assist_open(&x, LIST);
+    const int64_t debt = INT64_C(100) << 20, price = 2 * debt;
+    assist_credit(x.phase, price + 777);
+    assist_charge(mutator_of(x.s.a), debt);
+    assist_pay(mutator_of(x.s.a));
+    assert_int_equal(x.mm->credit_bytes, 1);
+    assert_int_equal(credit(&x), 777);
+    assist_close(&x);
+}
+
 /* Credit that does not suffice is taken, and the rest is worked off. */
 static void
 what_credit_does_not_cover_is_marked(void **state)
@@ -299,6 +313,7 @@ main(void)
         cmocka_unit_test(background_work_is_credit_and_counts_as_heap_work),
         cmocka_unit_test(debt_is_paid_from_credit_first),
         cmocka_unit_test(payments_are_at_least_of_a_size),
+        cmocka_unit_test(debt_of_any_size_is_settled_by_one_payment),
         cmocka_unit_test(what_credit_does_not_cover_is_marked),
         cmocka_unit_test(limiter_switches_assists_off),
         cmocka_unit_test(slice_is_due_when_its_share_of_time_has_passed),

@@ -334,6 +334,31 @@ overlapping_copies_are_moves_in_both_directions(void **state)
     stage_close(&s);
 }
 
+/* Two mutators that go on storing would else make each other ask again for ever. */
+static void
+what_is_marked_already_does_not_put_off_the_end(void **state)
+{
+    struct stage s;
+    stage_open(&s);
+    struct node *x = stage_node(&s), *y = stage_node(&s);
+    GH_SLOT(s.a, struct node, 0) = x;
+    stage_begin(&s);
+    struct mark_phase *p = &s.heap->mark_phase;
+    gh_store(s.b, &x->next, x);
+    stage_flush(s.b);
+    stage_drain(&s);
+    atomic_fetch_add(&p->acks_left, 2);
+    atomic_store(&p->flushed, false);
+    gh_store(s.b, &x->next, x);
+    mark_phase_serve(p, mutator_of(s.b), REQUEST_FLUSH, false);
+    assert_false(atomic_load(&p->flushed));
+    gh_store(s.b, &x->next, y);
+    mark_phase_serve(p, mutator_of(s.b), REQUEST_FLUSH, false);
+    assert_true(atomic_load(&p->flushed));
+    stage_end(&s);
+    stage_close(&s);
+}
+
 int
 main(void)
 {
@@ -350,6 +375,7 @@ main(void)
         cmocka_unit_test(detaching_mutator_leaves_its_buffer_behind),
         cmocka_unit_test(bulk_copy_shades_what_it_takes_and_what_it_buries),
         cmocka_unit_test(bulk_clear_shades_what_it_buries),
+        cmocka_unit_test(what_is_marked_already_does_not_put_off_the_end),
         cmocka_unit_test(overlapping_copies_are_moves_in_both_directions),
     };
     return cmocka_run_group_tests_name("barrier", tests, NULL, NULL);
