@@ -3,13 +3,13 @@
  *
  *   pacer: assist ratio=# (scan # MB in #-># MB) workers=#+#
  *   pacer: #% CPU (# exp.) for #+#+# B work (# B exp.) in # B -> # B (∆goal #, cons/mark #)
- *   pacer: sweep done at heap size #MB; allocated #MB during sweep; swept # pages at #
- * pages/byte
+ *   pacer: sweep done at heap size #MB; allocated #MB during sweep; swept # pages
+ *          at # pages/byte
  *
- * Bytes of work are heap+stacks+globals; cons/mark is the estimate that the cycle was paced by,
- * not the one that came out of it. As in Go, a cycle in which the heap did not grow (marked in
- * a stopped world) has no second line, because it tells nothing about the next. One that was
- * not paced at all has neither.
+ * (The third is one line.) Bytes of work are heap+stacks+globals; cons/mark is the estimate
+ * that the cycle was paced by, not the one that came out of it. As in Go, a cycle in which the
+ * heap did not grow (marked in a stopped world) has no second line, because it tells nothing
+ * about the next. One that was not paced at all has neither.
  *
  * Both lines come when the cycle is over, in front of its gctrace line; Go prints the first
  * when it begins. The third comes when it is noticed that nothing is left to sweep: at the

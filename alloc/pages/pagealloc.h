@@ -8,7 +8,7 @@
  *   - scavenged is a subset of free; a page that was never handed out is scavenged
  *   - no page below `search` is free
  *   - a leaf is the summary of its chunk's alloc bits, any other entry the merge of its
- * children
+ *     children
  *   - a chunk block exists for every chunk of the heap, and the leaves of its chunks are mapped
  *
  * Locks: PAGES, held by every caller, guards all of it, page_cache excepted (one owner).

@@ -4,7 +4,7 @@
  * docs/design/specials.md has the rules in one place; in short, when an object dies,
  *   1. its weak pointers become NULL;
  *   2. if it has a finalizer, the finalizer is queued and the object lives on (with all it
- * leads to) until a later cycle finds it dead again; its cleanups wait for that;
+ *      leads to) until a later cycle finds it dead again; its cleanups wait for that;
  *   3. otherwise its cleanups are queued and the object is freed.
  * Finalizers and cleanups run one after the other on one thread, which is a mutator of its own
  * ("finalizers") and is started by the first of them. gh_heap_close waits for the one that is

@@ -16,9 +16,9 @@
  *     same reason or for want of another, and not before IDLE_REST times the duration of the
  *     last such collection has passed, which bounds the time spent on them to a few percent.
  *   - Once that is swept, or at once if there was no need, the scavenger goes down to what is
- * in use and a tenth (pages_set_idle_goal), and may use a tenth of a CPU for it: at its usual
- *     pace a GiB takes ten seconds and more. The timer rests until the next cycle, whose goal
- *     takes over.
+ *     in use and a tenth (pages_set_idle_goal), and may use a tenth of a CPU for it: at its
+ *     usual pace a GiB takes ten seconds and more. The timer rests until the next cycle, whose
+ *     goal takes over.
  */
 #ifndef GH_GC_CORE_BACKGROUND_H
 #define GH_GC_CORE_BACKGROUND_H

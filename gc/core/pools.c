@@ -19,12 +19,12 @@
  *     without barriers: for the marker all of it happens at once, before or after it scans, and
  *     the set of objects in the queue is the same before and after.
  *   - an object goes from part to part only by being taken and put, barriers included, since
- * the one part may be scanned already and the other not yet: a thief hands it to his caller,
- * and pools_detach moves objects one by one.
+ *     the one part may be scanned already and the other not yet: a thief hands it to his
+ *     caller, and pools_detach moves objects one by one.
  *   - parts are added under POOLS, which a scan holds; a new one is empty, and what is put into
- * it is shaded. A freed pool needs no shade: nobody can take anything out of it.
+ *     it is shaded. A freed pool needs no shade: nobody can take anything out of it.
  *   - pools_clean_stw runs before anything is scanned, and makes no object reachable that was
- * not.
+ *     not.
  *
  * Locks: POOLS (list of pools, parts, owners), POOLLOCALS (one queue), the one inside the
  * other; never held across a safepoint: `make` is called without. */

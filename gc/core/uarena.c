@@ -10,23 +10,23 @@
  * Note [uchunks and marking]. Marking may run while an arena is used. What it must not miss:
  *   - The chunk itself. `root` of a uchunk holds its base while it is in use: stored with the
  *     barrier, it is shaded when a chunk is handed out during marking, as Go allocates it
- * black; and a scan of the roots that comes later finds it. The list of uchunks only grows.
+ *     black; and a scan of the roots that comes later finds it. The list of uchunks only grows.
  *   - References in it. The scan reads `front` (acquire), then bits below it, then the words.
- * The bits of an object are set before `front` grows over it (release), so that all that lies
- * below the `front` it has read has its bits. Objects bumped later are not scanned in this
- * cycle, and need not be: a chunk once scanned is black, what lies above `front` is zero at
- * that time (a chunk is zero when it is mapped, and nothing is handed out twice before it
- * faults), and everything stored there since comes by gh_store, which shades it: black
- * allocation.
+ *     The bits of an object are set before `front` grows over it (release), so that all that
+ *     lies below the `front` it has read has its bits. Objects bumped later are not scanned in
+ *     this cycle, and need not be: a chunk once scanned is black, what lies above `front` is
+ *     zero at that time (a chunk is zero when it is mapped, and nothing is handed out twice
+ *     before it faults), and everything stored there since comes by gh_store, which shades it:
+ *     black allocation.
  *   - A word of bits that is changed while it is read: `front` need not be a multiple of 64
- * words. Both sides use atomic accesses; the bits read beyond `front` are masked.
+ *     words. Both sides use atomic accesses; the bits read beyond `front` are masked.
  *   - A chunk that faults while it is read. Chunks fault only while nobody marks: `barrier_on`
  *     of a running mutator says whether somebody does, and it changes in a stopped world only,
  *     which cannot happen before his next safepoint. Freed during marking, a chunk waits in
  *     `pending`, `root` included.
  *   - When it faults, `root` is cleared, and nothing keeps the chunk marked but pointers into
- * it. A marker that finds it so does not read it (uchunk_scan_end). The sweep of the first
- * cycle in which nobody marks it makes the addresses ready for use again.
+ *     it. A marker that finds it so does not read it (uchunk_scan_end). The sweep of the first
+ *     cycle in which nobody marks it makes the addresses ready for use again.
  *
  * Locks: UARENAS for lists and handles, never held across a safepoint. Contexts: owner mutator.
  * Does not: count bytes to be scanned for the pacer, or free an arena whose handle is lost

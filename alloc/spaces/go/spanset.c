@@ -5,17 +5,18 @@
  * pusher and one popper, and the word itself carries no data: it is accessed relaxed. Four
  * things have to be ordered:
  *
- *   the span     The pusher stores it to its entry with release; the popper reads the entry
- * with acquire until it is not NULL. So all that was done to the span before the push is seen
- * after the pop. This is how a span's plain fields change owners. the block    Extending writes
- * the spine, then nblocks (release). Both sides read nblocks (acquire) and go on only if their
- * entry's block is below it. A popper that finds it is not claims nothing: that push has not
- * happened yet. the spine    Doubling fills the new spine before storing it (release); it is
- * read with acquire. A reader with the old spine finds in it every block below the nblocks it
- *                saw. Old spines are not freed (they add up to less than the newest one).
- *   reuse        The popper stores NULL to its entry, then adds 1 to `popped` (acq_rel). Who
- *                brings it to 512 knows that all the stores of NULL happened before, and hands
- * the block to the pool under the lock, which orders it before the next use.
+ *   - The span. The pusher stores it to its entry with release; the popper reads the entry
+ *     with acquire until it is not NULL. So all that was done to the span before the push is
+ *     seen after the pop. This is how a span's plain fields change owners.
+ *   - The block. Extending writes the spine, then nblocks (release). Both sides read nblocks
+ *     (acquire) and go on only if their entry's block is below it. A popper that finds it is
+ *     not claims nothing: that push has not happened yet.
+ *   - The spine. Doubling fills the new spine before storing it (release); it is read with
+ *     acquire. A reader with the old spine finds in it every block below the nblocks it saw.
+ *     Old spines are not freed (they add up to less than the newest one).
+ *   - Reuse. The popper stores NULL to its entry, then adds 1 to `popped` (acq_rel). Who brings
+ *     it to 512 knows that all the stores of NULL happened before, and hands the block to the
+ *     pool under the lock, which orders it before the next use.
  *
  * nblocks may lag behind several pushers: each waits only for the lock, and whoever comes first
  * extends for itself and all below. */
