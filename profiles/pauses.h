@@ -18,7 +18,7 @@ struct pauses {
     struct hist total;    /* ns the world stood still, a cycle */
     struct hist stops;    /* the same, a stop */
     struct hist stopping; /* ns of a stop until the last mutator had stopped */
-    uint64_t restarts;    /* mark terminations that found work left, and went on */
+    uint64_t restarts;    /* mark terminations that found work left */
     uint64_t assist_parks;
     uint32_t limited;      /* cycles in which the GC CPU limiter acted */
     uint32_t limited_last; /* number of the last of them; 0: none */

@@ -1,4 +1,4 @@
-/* limiter.c - the bucket and its events; see limiter.h. Go: mgclimit.go. */
+/* limiter.c - the bucket; see limiter.h. Go: mgclimit.go. */
 #include "gc/core/limiter.h"
 
 #include "alloc/base/check.h"

@@ -23,8 +23,9 @@
  * safepoint of its own, to publish what it has (`acks_left` counts those who have not). If
  * nobody had anything and it is still quiet then, the world is stopped. A store after a
  * mutator's answer may have greyed something again; therefore *safety* rests on nothing but a
- * complete look at every buffer inside the stop. If that finds work, the world goes on,
- * `restarts` is counted, and marking resumes. The ragged barrier only makes that rare.
+ * complete look at every buffer inside the stop. If that finds work, `restarts` is counted. A
+ * little of it is marked there and then; if that is not enough, the world goes on, and marking
+ * resumes. The ragged barrier only makes that rare.
  *
  * `finishing` (enum mark_finish) says who is at it: nobody; one thread, which asks; everybody,
  * who answer; one thread, the first to see all answers, which decides. Only the move from
