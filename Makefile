@@ -1,5 +1,6 @@
 # goheap. `make` builds build/release/goheap, `make check` tests everything, `make help` lists the
-# rest. BUILD picks the kind of build, CC the compiler (gcc or clang), CI=1 makes warnings errors.
+# rest. BUILD picks the kind of build, CC the compiler (gcc or clang), CI=1 makes warnings errors,
+# V=1 shows whole commands.
 
 KINDS  := release debug torture asan ubsan tsan
 BUILD  ?= release
@@ -16,6 +17,17 @@ EXDIR  = $(DESTDIR)$(PREFIX)/share/goheap/examples
 ifeq ($(filter $(BUILD),$(KINDS)),)
 $(error BUILD=$(BUILD) is unknown: use one of $(KINDS))
 endif
+
+# One short line a step: $(Q) hides the command, $(call say,WORD) says what it makes. V=1: the
+# commands instead. make -s: nothing.
+ifeq ($(V),1)
+Q   :=
+say :=
+else
+Q   := @
+say = @$(if $(SILENT),:,printf '%-4s %s\n' $(1) $@)
+endif
+SILENT := $(findstring s,$(firstword -$(MAKEFLAGS)))
 
 # --- flags ---
 
@@ -66,7 +78,6 @@ LIBS_cmd := -ljansson
 
 TEST_SRC := $(foreach l,$(LAYERS),$(sort $(wildcard tests/$(l)/test_*.c)))
 TESTS := $(patsubst %.c,$(B)/%,$(TEST_SRC))
-SUPPORT_SRC := $(foreach l,$(LAYERS),$(wildcard tests/$(l)/support*.c))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -78,7 +89,8 @@ all: $(B)/goheap ## build the binary (the default)
 tests: $(TESTS) ## build the unit tests
 
 $(B)/goheap: $(OBJ_all) $(B)/flags
-	$(CC) $(LINK) -o $@ $(OBJ_all) -ljansson $(LIBS)
+	$(call say,LD)
+	$(Q)$(CC) $(LINK) -o $@ $(OBJ_all) -ljansson $(LIBS)
 
 # Objects depend on the flags they are compiled with, so that another CC or CFLAGS rebuilds.
 $(B)/flags: .FORCE
@@ -88,28 +100,32 @@ $(B)/flags: .FORCE
 
 $(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(COMPILE)
+	$(call say,CC)
+	$(Q)$(COMPILE)
 
 # The size classes are computed, not listed.
 $(B)/gen/sizeclasses: scripts/gen/sizeclasses.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) -std=gnu17 -D_GNU_SOURCE -I. -O1 $(WARN) $(if $(CI),-Werror) -o $@ $<
+	$(call say,LD)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -I. -O1 $(WARN) $(if $(CI),-Werror) -o $@ $<
 $(B)/gen/sizeclass_table.c: $(B)/gen/sizeclasses
-	$< > $@
+	$(call say,GEN)
+	$(Q)$< > $@
 $(B)/gen/sizeclass_table.o: $(B)/gen/sizeclass_table.c
-	$(COMPILE)
+	$(call say,CC)
+	$(Q)$(COMPILE)
 
 define LAYER_RULES
 $(B)/lib/$(1).a: $(OBJ_$(1))
 	@mkdir -p $$(@D)
+	$$(call say,AR)
 	@rm -f $$@
-	ar rcs $$@ $(filter-out %/cmd/main.o,$(OBJ_$(1)))
+	$$(Q)ar rcs $$@ $(filter-out %/cmd/main.o,$(OBJ_$(1)))
 
-$(B)/tests/$(1)/%: $(B)/obj/tests/$(1)/%.o \
-        $(call objects,$(wildcard tests/$(1)/support*.c)) \
-        $(patsubst %,$(B)/lib/%.a,$(1) $(BELOW_$(1)))
+$(B)/tests/$(1)/%: $(B)/obj/tests/$(1)/%.o $(patsubst %,$(B)/lib/%.a,$(1) $(BELOW_$(1)))
 	@mkdir -p $$(@D)
-	$$(CC) $$(LINK) -o $$@ $$^ -lcmocka $$(LIBS_$(1)) $$(LIBS)
+	$$(call say,LD)
+	$$(Q)$$(CC) $$(LINK) -o $$@ $$^ -lcmocka $$(LIBS_$(1)) $$(LIBS)
 endef
 $(foreach l,$(LAYERS),$(eval $(call LAYER_RULES,$(l))))
 
@@ -181,6 +197,6 @@ clean: ## remove build/
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
-	@echo '  BUILD=$(subst $() ,|,$(KINDS))  CC=gcc|clang  CI=1 (warnings are errors)'
+	@echo '  BUILD=$(subst $() ,|,$(KINDS))  CC=gcc|clang  CI=1 (warnings are errors)  V=1 (show the commands)'
 
--include $(patsubst %.o,%.d,$(OBJ_all) $(call objects,$(TEST_SRC) $(SUPPORT_SRC)))
+-include $(patsubst %.o,%.d,$(OBJ_all) $(call objects,$(TEST_SRC)))
