@@ -134,8 +134,8 @@ choose_cells() { # workloads...
     [ ${#CELLS[@]} -gt 0 ] || { echo "skipped: nothing to measure"; exit 77; }
 }
 
-header() {
-    echo "command   $0 $ARGUMENTS(REPS=$REPS SCALE=$SCALE GOHEAP=$GOHEAP)"
+header() { # settings that count
+    echo "command   $0 $ARGUMENTS(${1:-REPS=$REPS SCALE=$SCALE GOHEAP=$GOHEAP})"
     echo "date      $(date -u '+%Y-%m-%d %H:%M UTC'), load $(cut -d ' ' -f 1-3 /proc/loadavg 2> /dev/null)"
     echo "cpu       $(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo 2> /dev/null | head -n 1), $(nproc) online"
     echo "kernel    $(uname -sr)"
@@ -218,14 +218,10 @@ json_figures() { # file
     }' "$1"
 }
 
-# What lines of gctrace say, of the whole run and, where the program marks it, of its timed
-# section: cycles, the largest heap at a mark termination (MiB), the longest stop (us) and the
-# share of the collector at the end. A collector that marks in a stopped world stands still for
-# the middle figure as well.
+# What lines of gctrace say: the largest heap at a mark termination (MiB) and the longest stop
+# (us). A collector that marks in a stopped world stands still for the middle figure as well.
 trace_figures() { # file collector
     awk -v whole_stopped="$([ "$2" = stw ] && echo 1 || echo 0)" '
-    $0 == "peer: timed section begins" { timed = 1 }
-    $0 == "peer: timed section ends" { timed = 0 }
     $1 == "gc" && / ms clock, / && match($0, /[0-9]+->[0-9]+->[0-9]+ MB/) {
         split(substr($0, RSTART, RLENGTH), heap, "->")
         clock = $0
@@ -235,24 +231,14 @@ trace_figures() { # file collector
         stop = ms[1] + 0 > ms[3] + 0 ? ms[1] + 0 : ms[3] + 0
         if (whole_stopped)
             stop = ms[1] + ms[2] + ms[3]
-        for (section = 0; section <= timed; section++) {
-            cycles[section]++
-            if (heap[2] + 0 > peak[section])
-                peak[section] = heap[2] + 0
-            if (stop > longest[section])
-                longest[section] = stop
-        }
-        match($0, /[0-9]+%/)
-        share = substr($0, RSTART, RLENGTH - 1) / 100
+        if (heap[2] + 0 > peak)
+            peak = heap[2] + 0
+        if (stop > longest)
+            longest = stop
     }
     END {
-        for (section = 0; section <= 1; section++) {
-            suffix = section ? "_timed" : ""
-            print "trace_cycles" suffix, cycles[section] + 0
-            print "trace_peak" suffix, peak[section] + 0
-            print "trace_stop" suffix, longest[section] * 1000
-        }
-        print "trace_share", share + 0
+        print "trace_peak", peak + 0
+        print "trace_stop", longest * 1000
     }' "$1"
 }
 
@@ -275,7 +261,6 @@ goheap_figures() { # out err collector
             say("cpu", "time.cpu_seconds", 1)
             say("cycles", "gc.cycles", 1)
             say("gc_cpu_fraction", "gc.cpu_fraction", 1)
-            say("gc_cpu", "metrics./cpu/classes/gc/total:cpu-seconds", 1)
             say("maxrss", "process.peak-RSS-bytes", 1 / 1048576)
             say("stop_max", "metrics./sched/pauses/total/gc:seconds.max", 1e6)
             say("limiter_last_cycle", "metrics./gc/limiter/last-enabled:gc-cycle", 1)
@@ -344,6 +329,39 @@ enough_clean() { # cells...
 
 # --- comparing ---
 
+# For awk programs. median: of v[1..n], which it sorts; sets low and high. usable: the median of the
+# usable samples of side s, out of figure[s, 1..rounds] and clean[s, 1..rounds]: of the clean ones
+# where there are 3 or all are, else of all, with a *. Sets used[s, round] and text; -1: there is
+# no figure.
+# shellcheck disable=SC2034 # for those who source this, too
+AWK_STATS='
+function median(v, n,    i, j, x) {
+    for (i = 2; i <= n; i++)
+        for (j = i; j > 1 && v[j - 1] > v[j]; j--) {
+            x = v[j]; v[j] = v[j - 1]; v[j - 1] = x
+        }
+    low = v[1]; high = v[n]
+    return n % 2 ? v[(n + 1) / 2] : (v[n / 2] + v[n / 2 + 1]) / 2
+}
+function usable(s, unit,    i, n, m, v, mark) {
+    for (i = 1; i <= rounds; i++)
+        n += clean[s, i]
+    mark = n < 3 && n < rounds ? "*" : ""
+    n = 0
+    for (i = 1; i <= rounds; i++)
+        if (figure[s, i] != "none" && (clean[s, i] || mark != "")) {
+            used[s, i] = 1
+            v[++n] = figure[s, i] + 0
+        }
+    if (n == 0) {
+        text = "none"
+        return -1
+    }
+    m = median(v, n)
+    text = sprintf("%.4g%s%s [%.4g..%.4g]", m, mark, unit == "" ? "" : " " unit, low, high)
+    return m
+}'
+
 # One line of a table: both sides' medians and ranges of a figure, their ratio, and whether it
 # keeps the bar. A bar is "within X" (of 1, both ways), "most X", or "-": shown only. Samples that
 # are contended are left out where at least 3 clean ones remain; else all are used, with a *.
@@ -356,41 +374,15 @@ compare() { # cell figure label bar
             $1 == figure { value[s] = $2 }
             END { print state[1], state[2], (1 in value) ? value[1] : "none", (2 in value) ? value[2] : "none" }
         ' "$DIR/$1.goheap.$round" "$DIR/$1.go.$round"
-    done | awk -v label="$3" -v bar="$4" '
-        function median(v, n,    i, j, x) {
-            for (i = 2; i <= n; i++)
-                for (j = i; j > 1 && v[j - 1] > v[j]; j--) {
-                    x = v[j]; v[j] = v[j - 1]; v[j - 1] = x
-                }
-            low = v[1]; high = v[n]
-            return n % 2 ? v[(n + 1) / 2] : (v[n / 2] + v[n / 2 + 1]) / 2
-        }
-        # the usable samples of a side: sets used[] and text
-        function side(s,    i, n, m, v) {
-            for (i = 1; i <= NR; i++)
-                n += clean[s, i]
-            mark = n < 3 && n < NR ? "*" : ""
-            n = 0
-            for (i = 1; i <= NR; i++)
-                if (figure[s, i] != "none" && (clean[s, i] || mark != "")) {
-                    used[s, i] = 1
-                    v[++n] = figure[s, i] + 0
-                }
-            if (n == 0) {
-                text = "none"
-                return -1
-            }
-            m = median(v, n)
-            text = sprintf("%.4g%s [%.4g..%.4g]", m, mark, low, high)
-            return m
-        }
+    done | awk -v label="$3" -v bar="$4" "$AWK_STATS"'
         {
             clean[1, NR] = $1 == "clean"; clean[2, NR] = $2 == "clean"
             figure[1, NR] = $3; figure[2, NR] = $4
         }
         END {
-            ours = side(1); ours_text = text
-            theirs = side(2); theirs_text = text
+            rounds = NR
+            ours = usable(1); ours_text = text
+            theirs = usable(2); theirs_text = text
             split(bar, b, " ")
             verdict = bar == "-" ? "" : "not judged"
             status = bar == "-" ? 0 : 2

@@ -22,19 +22,7 @@ tsan) D=7 GB="--depth 7 --array 3000" N=3k BIG=100 MIB=2 LOG=9 RAND=5 LARGE=20 N
 *) D=10 GB="--depth 10 --array 20k" N=30k BIG=400 MIB=8 LOG=12 RAND=9 LARGE=60 NULL=1M DOCS=200 KIB=3000 ROUNDS=10k ARENAS=30 ;;
 esac
 
-# A document with all kinds of values, all lengths of strings, some depth.
-awk -v n=$DOCS 'BEGIN {
-    print "{\"about\": \"gr\\u00fc\\u00df \\ud83d\\ude00 \\\"q\\\"\", \"items\": ["
-    for (i = 0; i < n; i++) {
-        s = ""
-        for (k = 0; k < i % 70; k++)
-            s = s sprintf("%c", 97 + (i + k) % 26)
-        printf "%s {\"id\": %d, \"name\": \"%s\", \"x\": %.3fe-%d, \"on\": %s, \"none\": null,\n",
-            i ? "," : "", i, s, i * 1.37, i % 9, i % 2 ? "true" : "false"
-        printf "  \"tags\": [[], {}, [1, [2, [%d, -0.5]]], \"%s\"]}\n", i, substr(s, 1, 7)
-    }
-    print "]}"
-}' > "$TMP/doc.json"
+awk -v n=$DOCS -f "$(dirname "$0")/support/document.awk" > "$TMP/doc.json"
 
 # FULL=1: everything with everything, GODEBUG=gccheckmark=1 (`make matrix`); else every run takes
 # the next of HOWS.

@@ -6,9 +6,8 @@
 //	peer mb -class n16 -mode nogc -threads 1
 //	GODEBUG=gctrace=1 peer win64 -threads 2
 //
-// With gctrace=1, lines "peer: timed section begins" and "... ends" stand between the lines of
-// the cycles, on standard error as these. What is printed for every workload: see emit in
-// figures.go. All of it is for the whole run but for wall, cpu and what ends in _timed.
+// What is printed for every workload: see emit in figures.go. All of it is for the whole run but
+// for wall and cpu.
 //
 // A workload is one file and one row of the table below.
 package main

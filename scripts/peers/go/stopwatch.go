@@ -4,8 +4,6 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -16,8 +14,6 @@ type stopwatch struct {
 	wall, cpu time.Duration
 	from      time.Time
 	cpuFrom   time.Duration
-	gc        collection // of the timed sections
-	gcFrom    collection
 	peak      float64 // MiB: VmHWM at the end of the last section
 }
 
@@ -29,14 +25,7 @@ func processCPU() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// traced says whether the runtime writes a line a cycle, which ours then go between.
-var traced = strings.Contains(os.Getenv("GODEBUG"), "gctrace=1")
-
 func (w *stopwatch) begin() {
-	if traced {
-		os.Stderr.WriteString("peer: timed section begins\n")
-	}
-	w.gcFrom.read()
 	w.cpuFrom = processCPU()
 	w.from = time.Now()
 }
@@ -44,13 +33,7 @@ func (w *stopwatch) begin() {
 func (w *stopwatch) end() {
 	w.wall += time.Since(w.from)
 	w.cpu += processCPU() - w.cpuFrom
-	var now collection
-	now.read()
-	w.gc.add(&now, &w.gcFrom)
 	w.peak = residentMiB("VmHWM")
-	if traced {
-		os.Stderr.WriteString("peer: timed section ends\n")
-	}
 }
 
 // parallel runs f for t = 0..threads-1 and waits for all; one thread is the caller's own. The
