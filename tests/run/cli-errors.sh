@@ -88,7 +88,8 @@ expect 2 'both name' "$g" run null --json - --output -
 expect 2 'are the same file' "$g" run null --json report --output ./report
 expect 2 'are the same file' "$g" run null --json "$dir/work/report" --output report
 expect 2 'json needs --' "$g" run json
-expect 2 "no list 'size'; did you mean size-classes|no list 'size'" "$g" list size
+expect 2 "no list 'size'; did you mean size-classes\?" "$g" list size
+expect 2 "no list 'zzzzzzzz'; there are workloads, size-classes" "$g" list zzzzzzzz
 expect 2 "no command or workload 'bynary-trees'; did you mean binary-trees" "$g" help bynary-trees
 
 # environment

@@ -30,7 +30,7 @@ for c in $commands; do
     "$GOHEAP" help "$c" | cmp -s - "$out" || fail "help $c differs from $c --help"
     n=$((n + 1))
 done
-[ "$n" -ge 4 ] || fail "only $n commands"
+[ "$n" -ge 5 ] || fail "only $n commands"
 n=0
 for w in $workloads; do
     "$GOHEAP" run "$w" --help > "$out" || fail "run $w --help: status $?"
@@ -38,7 +38,7 @@ for w in $workloads; do
     "$GOHEAP" help "$w" | cmp -s - "$out" || fail "help $w differs from run $w --help"
     n=$((n + 1))
 done
-[ "$n" -ge 9 ] || fail "only $n workloads"
+[ "$n" -ge 20 ] || fail "only $n workloads"
 
 "$GOHEAP" --help > "$out" || fail "--help: status $?"
 check_text "--help" "$out"
@@ -53,7 +53,7 @@ for flag in $("$GOHEAP" list options | sed -n 's/^--\([a-z-]*\) .*/\1/p'); do
     "$GOHEAP" list options --json | grep -q "\"flag\": \"$flag\"" || fail "JSON: no --$flag"
     n=$((n + 1))
 done
-[ "$n" -ge 20 ] || fail "only $n workloads and options"
+[ "$n" -ge 40 ] || fail "only $n workloads and options"
 # the page on GODEBUG, and its table: the same keys
 "$GOHEAP" help godebug > "$out" || fail "help godebug: status $?"
 check_text "help godebug" "$out"
