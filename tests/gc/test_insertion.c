@@ -2,77 +2,44 @@
  * with a stack that is still to be scanned hides a white object behind a black one.
  *
  * docs/design/barrier.md, "How long a stack waits": such a mutator has waited for the stop in
- * which marking begins in order to stop the world itself. Whether the black object is black by
- * then is a matter of time, so the case is tried again and again; what is lost is found by
- * gccheckmark, which ends the process. */
-#include "gc/api/heap.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+ * which marking begins in order to stop the world itself. Here one does: it waits, running, for
+ * that stop to be wanted, and then asks for its own. Its stack is `b`'s; all the rest is played
+ * by `a` (stage.h), hand over hand. What is lost is found by gccheckmark, which ends the
+ * process. */
+#include "tests/gc/stage.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
-#include <time.h>
+#include <sched.h>
 
-enum { HIDDEN_ENOUGH = GH_TORTURE ? 5 : 40, CYCLES_MAX = 3000 };
-static const int64_t MARKING_NS = INT64_C(200) * 1000; /* to make the black object black */
-
-struct node {
-    struct node *next;
-    uint64_t id;
-};
+enum turn { TURN_STOP, TURN_MARK, TURN_HIDE };
 
 struct hiding {
-    struct gh_heap *heap;
-    const struct gh_type *type;
-    void *root; /* the node behind which others are hidden */
-    /* atomic, relaxed: hints */
-    _Atomic(int) hidden;
-    _Atomic(bool) done;
+    struct stage s;
+    struct node *black;
+    _Atomic(int) turn; /* enum turn: whose, and for what */
 };
 
 static void
-wait_for_markers(void)
+wait_for_turn(struct hiding *h, enum turn turn)
 {
-    struct timespec t = {.tv_nsec = MARKING_NS};
-    nanosleep(&t, NULL);
+    while (atomic_load(&h->turn) != (int)turn)
+        sched_yield();
 }
 
-/* A node that only slot 0 knows, white. If marking has begun when our own stop of the world is
- * over, our stack has not been scanned: hide the node, and drop it from the stack. */
-static void
-hide_one(struct hiding *h, struct gh_mutator *m)
-{
-    struct gh_memstats stats;
-    struct node *fresh = gh_new(m, h->type);
-    GH_SLOT(m, struct node, 0) = fresh;
-    bool white = !m->barrier_on;
-    gh_read_memstats(h->heap, m, &stats);
-    if (!white || !m->barrier_on)
-        return;
-    wait_for_markers();
-    struct node *black = h->root;
-    gh_store(m, &black->next, GH_SLOT(m, struct node, 0));
-    GH_SLOT(m, struct node, 0) = NULL;
-    atomic_fetch_add_explicit(&h->hidden, 1, memory_order_relaxed);
-}
-
+/* On a thread of its own, as `b`; no safepoint but the stop. */
 static void *
 hider(void *arg)
 {
     struct hiding *h = arg;
-    struct gh_mutator *m = gh_attach(h->heap, "hider");
-    {
-        GH_FRAME(m, 1);
-        while (!atomic_load_explicit(&h->done, memory_order_relaxed)) {
-            hide_one(h, m);
-            gh_poll(m);
-        }
-    }
-    gh_detach(m);
+    struct gh_mutator *b = h->s.b;
+    struct gh_memstats stats;
+    while (!procs_stop_wanted(&h->s.heap->sched.procs))
+        sched_yield();
+    gh_read_memstats(h->s.heap, b, &stats);
+    atomic_store(&h->turn, TURN_MARK);
+    wait_for_turn(h, TURN_HIDE);
+    gh_store(b, &h->black->next, GH_SLOT(b, struct node, 0));
+    GH_SLOT(b, struct node, 0) = NULL;
     return NULL;
 }
 
@@ -80,37 +47,38 @@ static void
 what_an_unscanned_stack_hides_behind_a_black_object_is_marked(void **state)
 {
     (void)state;
-    struct hiding h = {0};
+    struct hiding h = {.turn = TURN_STOP};
+    struct stage *s = &h.s;
     struct gh_config c;
-    struct gh_error err;
-    gh_config_init(&c);
-    c.procs = 3; /* two mutators, and one to mark */
-    c.debug.gccheckmark = true;
-    h.heap = gh_heap_open(&c, &err);
-    assert_non_null(h.heap);
-    h.type = gh_type_small(h.heap, "node", sizeof(struct node), GH_PTR(struct node, next));
-    gh_roots_add(h.heap, &h.root, 1);
-    struct gh_mutator *m = gh_attach(h.heap, "main");
-    gh_store(m, &h.root, gh_new(m, h.type));
-
     pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, hider, &h), 0);
-    int cycles = 0;
-    while (atomic_load_explicit(&h.hidden, memory_order_relaxed) < HIDDEN_ENOUGH &&
-           cycles++ < CYCLES_MAX)
-        gh_gc(m);
-    atomic_store_explicit(&h.done, true, memory_order_relaxed);
-    gh_blocked_enter(m);
-    pthread_join(thread, NULL);
-    gh_blocked_exit(m);
-    gh_gc(m);
+    gh_config_init(&c);
+    c.procs = 4;
+    c.debug.gccheckmark = true;
+    stage_open_with(s, &c);
+    struct node *white = stage_node(s);
+    h.black = stage_node(s);
+    GH_SLOT(s->a, struct node, 0) = h.black;
+    GH_SLOT(s->b, struct node, 0) = white;
 
-    print_message("%d hidden in %d cycles\n", h.hidden, cycles);
-    gh_detach(m);
-    gh_roots_remove(h.heap, &h.root);
-    gh_heap_close(h.heap);
-    if (h.hidden == 0)
-        skip();
+    assert_int_equal(pthread_create(&thread, NULL, hider, &h), 0);
+    s->heap->collector->collect(s->heap, mutator_of(s->a), GC_TRIGGER_TORTURE);
+    do
+        gh_safepoint_slow(s->a); /* let it have its stop; and our stack is scanned */
+    while (atomic_load(&h.turn) != TURN_MARK);
+    assert_true(mark_phase_is_on(&s->heap->mark_phase));
+    assert_true(s->b->barrier_on);
+    assert_int_equal(atomic_load(&s->heap->mark_phase.stacks_left), 1);
+    atomic_fetch_add(&s->heap->mark_phase.busy, 1); /* as stage_begin does */
+    stage_drain(s);
+    assert_true(stage_is_marked(s, h.black));
+    assert_false(stage_is_marked(s, white));
+    atomic_store(&h.turn, TURN_HIDE);
+    pthread_join(thread, NULL);
+
+    stage_end(s);
+    assert_ptr_equal(h.black->next, white);
+    assert_int_equal(stage_objects(s), 2);
+    stage_close(s);
 }
 
 int
