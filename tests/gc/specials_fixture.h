@@ -3,13 +3,7 @@
 #ifndef GH_TESTS_GC_SPECIALS_FIXTURE_H
 #define GH_TESTS_GC_SPECIALS_FIXTURE_H
 
-#include "gc/core/heap.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "tests/gc/testheap.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -38,16 +32,12 @@ static const char *fixture_collector = "go";
 static inline void
 fixture_open(struct fixture *f, int gogc, bool background)
 {
-    struct gh_config c;
-    struct gh_error err;
-    gh_config_init(&c);
-    c.gogc = gogc;
-    c.procs = 2;
+    struct gh_config c = testheap_config(gogc);
     c.verify = true;
     c.collector = fixture_collector;
     c.background = background;
     memset(f, 0, sizeof *f);
-    f->heap = gh_heap_open(&c, &err);
+    f->heap = testheap_open(&c);
     for (int i = 0; i < THING_KINDS; i++) {
         static const uint64_t mask[1] = {1};
         f->thing[i] = gh_type_new(f->heap, "thing", thing_bytes[i], 8, mask);

@@ -1,12 +1,6 @@
 /* test_background.c - what happens beside the mutators: the collection that is due for want of
  * another, sweeping, memory on its way back to the OS. Waits are bounded, never timed. */
-#include "gc/core/heap.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "tests/gc/testheap.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -17,13 +11,8 @@
 static struct gh_heap *
 open_heap(int gogc)
 {
-    struct gh_config c;
-    struct gh_error err;
-    gh_config_init(&c);
-    c.gogc = gogc;
-    c.procs = 2;
-    struct gh_heap *h = gh_heap_open(&c, &err);
-    assert_non_null(h);
+    struct gh_config c = testheap_config(gogc);
+    struct gh_heap *h = testheap_open(&c);
     h->background.force_period_ns = 20 * 1000 * 1000;
     return h;
 }
@@ -123,13 +112,9 @@ static const int64_t MS = 1000 * 1000, NEVER_NS = INT64_C(1) << 60;
 static struct gh_heap *
 open_idle_heap(bool idle_release, void **root, struct gh_mutator **m)
 {
-    struct gh_config c;
-    struct gh_error err;
-    gh_config_init(&c);
-    c.procs = 2;
+    struct gh_config c = testheap_config(100);
     c.idle_release = idle_release;
-    struct gh_heap *h = gh_heap_open(&c, &err);
-    assert_non_null(h);
+    struct gh_heap *h = testheap_open(&c);
     h->background.force_period_ns = NEVER_NS;
     h->background.idle_period_ns = 20 * MS;
     *m = gh_attach(h, "test");
@@ -306,16 +291,11 @@ observers_hear_of_every_sweep_once(void **state)
 {
     (void)state;
     for (int i = 0; i < 8; i++) {
-        struct gh_config c;
-        struct gh_error err;
-        gh_config_init(&c);
-        c.gogc = GH_GOGC_OFF;
-        c.procs = 2;
+        struct gh_config c = testheap_config(GH_GOGC_OFF);
         c.collector = gh_collectors()[i & 1];
         c.verify = (i & 2) != 0;
         c.background = (i & 4) != 0;
-        struct gh_heap *h = gh_heap_open(&c, &err);
-        assert_non_null(h);
+        struct gh_heap *h = testheap_open(&c);
         struct sweeps seen = {.heap = h};
         gh_observe(h, &(struct gh_observer){.ctx = &seen, .swept = see_sweep});
         struct gh_mutator *m = gh_attach(h, "test");
@@ -342,13 +322,10 @@ a_sweep_is_told_of_with_its_pace(void **state)
     (void)state;
     if (GH_TORTURE)
         skip(); /* there every refill brings a cycle, and each its sweep */
-    struct gh_config c;
-    struct gh_error err;
-    gh_config_init(&c);
-    c.procs = 2;
+    struct gh_config c = testheap_config(100);
     c.collector = "stw"; /* the cycle is over when collect returns */
     c.background = false;
-    struct gh_heap *h = gh_heap_open(&c, &err);
+    struct gh_heap *h = testheap_open(&c);
     struct sweeps seen = {.heap = h};
     gh_observe(h, &(struct gh_observer){.ctx = &seen, .swept = see_sweep});
     struct gh_mutator *m = gh_attach(h, "test");
@@ -376,15 +353,10 @@ a_sweep_is_told_of_with_its_pace(void **state)
 static struct gh_heap *
 open_limited_heap(const char *collector, int gogc)
 {
-    struct gh_config c;
-    struct gh_error err;
-    gh_config_init(&c);
-    c.gogc = gogc;
-    c.procs = 2;
+    struct gh_config c = testheap_config(gogc);
     c.collector = collector;
     c.idle_release = false;
-    struct gh_heap *h = gh_heap_open(&c, &err);
-    assert_non_null(h);
+    struct gh_heap *h = testheap_open(&c);
     h->background.force_period_ns = NEVER_NS;
     return h;
 }

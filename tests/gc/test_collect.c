@@ -5,18 +5,10 @@
  * A node of kind k is an array of references followed, where there is room, by words that
  * all hold its id; the references come first so that one type describes every size. */
 #include "alloc/base/bits.h"
-#include "gc/api/heap.h"
-#include "gc/core/heap.h"
 #include "tests/base/seed.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "tests/gc/testheap.h"
 
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,26 +37,12 @@ struct shadow {
     uint64_t edge_id[40];
 };
 
-static uint64_t
-next(uint64_t *s)
-{
-    uint64_t z = (*s += UINT64_C(0x9E3779B97F4A7C15));
-    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-    return z ^ z >> 31;
-}
-
 static void
 open_fixture(struct fixture *f, int gogc)
 {
-    struct gh_config c;
-    struct gh_error err;
-    gh_config_init(&c);
-    c.gogc = gogc;
-    c.procs = 2;
+    struct gh_config c = testheap_config(gogc);
     c.verify = true;
-    f->heap = gh_heap_open(&c, &err);
-    assert_non_null(f->heap);
+    f->heap = testheap_open(&c);
     static uint64_t masks[KINDS];
     for (int k = 0; k < KINDS; k++) {
         masks[k] = bits_low((unsigned)kinds[k].refs);
@@ -104,13 +82,13 @@ live(struct fixture *f, struct gh_mutator *m, uint64_t seed)
     GH_SLOT(m, void, 0) = table;
     uint64_t id = 0;
     for (int step = 0; step < STEPS; step++) {
-        uint64_t r = next(&seed);
+        uint64_t r = seed_next(&seed);
         int at = (int)(r % NODES);
         void **slots = GH_SLOT(m, void *, 0);
         if (slots[at] != NULL)
             check_node(&shadow[at], slots[at]);
         if (r >> 20 & 1) { /* replace */
-            int kind = (int)(next(&seed) % KINDS);
+            int kind = (int)(seed_next(&seed) % KINDS);
             void **node = gh_new(m, f->types[kind]);
             size_t n = kinds[kind].bytes / 8;
             for (size_t i = 0; i < n; i++)
@@ -123,8 +101,8 @@ live(struct fixture *f, struct gh_mutator *m, uint64_t seed)
                 shadow[at].edge[i] = -1;
             gh_store(m, &GH_SLOT(m, void *, 0)[at], node);
         } else if (r >> 21 & 1 && slots[at] != NULL) { /* link */
-            int to = (int)(next(&seed) % NODES);
-            size_t i = next(&seed) % kinds[shadow[at].kind].refs;
+            int to = (int)(seed_next(&seed) % NODES);
+            size_t i = seed_next(&seed) % kinds[shadow[at].kind].refs;
             if (slots[to] != NULL) {
                 gh_store(m, &((void **)slots[at])[i], slots[to]);
                 shadow[at].edge[i] = to;
@@ -133,7 +111,7 @@ live(struct fixture *f, struct gh_mutator *m, uint64_t seed)
         } else if (r >> 22 & 3) { /* drop */
             gh_store(m, &slots[at], NULL);
         } else { /* garbage beside it: tiny, bytes */
-            uint64_t *p = gh_new_bytes(m, next(&seed) % 3000);
+            uint64_t *p = gh_new_bytes(m, seed_next(&seed) % 3000);
             (void)p;
             gh_poll(m);
         }

@@ -3,6 +3,7 @@
  * The collector is compiled once more into this test, with a world_stop that counts, and that
  * can let something happen just before the stop. */
 #include "tests/gc/stage.h"
+#include "tests/gc/testheap.h"
 
 static int64_t watched_stop(struct sched *s, struct actor *self);
 #define world_stop   watched_stop
@@ -10,7 +11,6 @@ static int64_t watched_stop(struct sched *s, struct actor *self);
 #include "gc/collectors/go.c"
 #undef world_stop
 
-#include <pthread.h>
 #include <stdio.h>
 
 enum { THREADS = 4, ROUNDS = GH_TORTURE ? 5 : 30, LONG_LIST = 4000 };
@@ -376,16 +376,12 @@ run_note_cycle(void *ctx, const struct gh_cycle *c)
 static void
 run_open(struct run *r, int procs, int gogc, const char *marker)
 {
-    struct gh_config c;
-    struct gh_error err;
-    gh_config_init(&c);
+    struct gh_config c = testheap_config(gogc);
     c.procs = procs;
-    c.gogc = gogc;
     c.marker = marker;
     c.verify = true;
     c.idle_release = false;
-    *r = (struct run){.heap = gh_heap_open(&c, &err), .in_order = true};
-    assert_non_null(r->heap);
+    *r = (struct run){.heap = testheap_open(&c), .in_order = true};
     pthread_mutex_init(&r->lock, NULL);
     watch_heap(r->heap);
     r->node = gh_type_small(r->heap, "node", sizeof(struct node),

@@ -1,8 +1,7 @@
 /* test_debug_alloc.c - the debug switches of the allocator do what they say, and the heap works
  * under each of them. */
-#include "gc/core/heap.h"
-
 #include "tests/base/death.h"
+#include "tests/gc/testheap.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -14,14 +13,10 @@ static const uint64_t DEADBEEF = UINT64_C(0xdeadbeefdeadbeef);
 static struct gh_heap *
 open_heap(struct gh_debug debug, struct gh_mutator **m)
 {
-    struct gh_config c;
-    struct gh_error err;
-    gh_config_init(&c);
+    struct gh_config c = testheap_config(100);
     c.debug = debug;
-    c.procs = 2;
     c.background = false; /* nobody else gives memory back, which would be read as zero */
-    struct gh_heap *h = gh_heap_open(&c, &err);
-    assert_non_null(h);
+    struct gh_heap *h = testheap_open(&c);
     *m = gh_attach(h, "test");
     return h;
 }

@@ -1,9 +1,8 @@
 /* test_fatal.c - what must end the process, and what it says then: broken heaps, a stack
  * without end, a mutator that does not stop. Each runs in a child. */
-#include "gc/core/heap.h"
 #include "tests/base/death.h"
+#include "tests/gc/testheap.h"
 
-#include <pthread.h>
 #include <unistd.h>
 
 enum { NODE_BYTES = 48 };
@@ -11,13 +10,9 @@ enum { NODE_BYTES = 48 };
 static struct gh_mutator *
 open_and_attach(const char *name, const struct gh_type **node)
 {
-    struct gh_config c;
-    struct gh_error err;
-    gh_config_init(&c);
-    c.gogc = GH_GOGC_OFF;
-    c.procs = 2;
+    struct gh_config c = testheap_config(GH_GOGC_OFF);
     c.verify = true;
-    struct gh_heap *h = gh_heap_open(&c, &err);
+    struct gh_heap *h = testheap_open(&c);
     if (node != NULL)
         *node = gh_type_small(h, "node", NODE_BYTES, 1);
     return gh_attach(h, name);

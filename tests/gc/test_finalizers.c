@@ -367,15 +367,6 @@ struct stress {
     bool wrong;
 };
 
-static uint64_t
-next_random(uint64_t *s)
-{
-    uint64_t z = (*s += UINT64_C(0x9E3779B97F4A7C15));
-    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-    return z ^ z >> 31;
-}
-
 static void
 stress_finalizer(struct gh_mutator *m, void *obj, void *ctx)
 {
@@ -401,7 +392,7 @@ stress_main(void *arg)
     struct gh_mutator *m = gh_attach(s->f.heap, "stress");
     gh_frame_push(m, 2);
     for (uint64_t i = 0; i < STRESS_OBJECTS; i++) {
-        uint64_t id = a->t << 32 | i, r = next_random(&seed);
+        uint64_t id = a->t << 32 | i, r = seed_next(&seed);
         struct thing *x = thing_new(m, s->f.thing[r % 64 == 0 ? 2 : 0], id);
         GH_SLOT(m, struct thing, 0) = x;
         struct thing *y = thing_new(m, s->f.thing[r >> 8 & 1], ~id);
@@ -431,19 +422,13 @@ static void
 run_stress(int gogc, bool verify)
 {
     struct stress *s = calloc(1, sizeof *s);
-    pthread_t threads[STRESS_THREADS];
     struct stress_thread args[STRESS_THREADS];
     s->seed = seed_of_run();
     fixture_open(&s->f, gogc, true);
     s->f.heap->config.verify = verify;
-    for (uint64_t t = 0; t < STRESS_THREADS; t++) {
+    for (uint64_t t = 0; t < STRESS_THREADS; t++)
         args[t] = (struct stress_thread){s, t};
-        pthread_create(&threads[t], NULL, stress_main, &args[t]);
-    }
-    gh_blocked_enter(s->f.m);
-    for (int t = 0; t < STRESS_THREADS; t++)
-        pthread_join(threads[t], NULL);
-    gh_blocked_exit(s->f.m);
+    testheap_crowd(s->f.m, stress_main, args, STRESS_THREADS, sizeof args[0]);
     s->f.heap->config.verify = true;
     collect_and_run(s->f.m); /* finalizers */
     collect_and_run(s->f.m); /* cleanups */

@@ -1,23 +1,11 @@
 /* test_frames.c - managed stacks: growth by copying, slot addresses, shrinking. */
-#include "gc/api/heap.h"
-#include "gc/sched/world.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
+#include "tests/gc/testheap.h"
 static struct gh_heap *
 open_heap(void)
 {
-    struct gh_config c;
-    struct gh_error err;
-    gh_config_init(&c);
-    c.procs = 2;
+    struct gh_config c = testheap_config(100);
     c.verify = true;
-    struct gh_heap *h = gh_heap_open(&c, &err);
-    assert_non_null(h);
+    struct gh_heap *h = testheap_open(&c);
     return h;
 }
 

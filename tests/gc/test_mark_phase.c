@@ -3,15 +3,8 @@
  *
  * A cycle that never ends shows as a test that does not return: so what may hang runs on a
  * thread of its own, and is given LONG_NS. */
-#include "gc/core/heap.h"
+#include "tests/gc/testheap.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
-#include <pthread.h>
 #include <time.h>
 
 static const int64_t LONG_NS = INT64_C(20) * 1000 * 1000 * 1000;
@@ -19,13 +12,10 @@ static const int64_t LONG_NS = INT64_C(20) * 1000 * 1000 * 1000;
 static struct gh_heap *
 open_heap(int procs)
 {
-    struct gh_config c;
-    struct gh_error err;
-    gh_config_init(&c);
+    struct gh_config c = testheap_config(100);
     c.procs = procs;
     c.verify = true;
-    struct gh_heap *h = gh_heap_open(&c, &err);
-    assert_non_null(h);
+    struct gh_heap *h = testheap_open(&c);
     return h;
 }
 

@@ -1,18 +1,8 @@
 /* test_pools.c - object pools: who gets what, how long it stays, and that nothing is handed out
  * twice or lost while many mutators put, get, steal, come, go and collect. */
 #include "gc/api/pool.h"
-#include "gc/core/heap.h"
 #include "tests/base/seed.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
-#include <inttypes.h>
-#include <pthread.h>
-#include <stdlib.h>
+#include "tests/gc/testheap.h"
 
 enum { MANY = 1000, THREADS = 4, STEPS = GH_TORTURE ? 300 : 5000, HOLD = 12 };
 
@@ -30,7 +20,7 @@ struct fixture {
     struct gh_mutator *m;
     const struct gh_type *type;
     struct gh_pool *pool;
-    _Atomic(uint64_t) made;
+    _Atomic(uint64_t) made, got;
 };
 
 static void *
@@ -45,19 +35,15 @@ make_item(struct gh_mutator *m, void *ctx)
 static void
 open_fixture(struct fixture *f, int gogc)
 {
-    struct gh_config c;
-    struct gh_error err;
-    gh_config_init(&c);
-    c.gogc = gogc;
-    c.procs = 2;
+    struct gh_config c = testheap_config(gogc);
     c.verify = true;
     c.collector = collector;
-    f->heap = gh_heap_open(&c, &err);
-    assert_non_null(f->heap);
+    f->heap = testheap_open(&c);
     f->m = gh_attach(f->heap, "test");
     f->type = gh_type_small(f->heap, "item", sizeof(struct item), GH_PTR(struct item, next));
     f->pool = gh_pool_new(f->heap, "items", make_item, f);
     atomic_store(&f->made, 0);
+    atomic_store(&f->got, 0);
 }
 
 static void
@@ -227,18 +213,6 @@ freed_pools_make_room_and_are_not_confused(void **state)
 
 /* --- the barrier: as if a collection were marking --- */
 
-/* Whether the mutator has shaded `p` since the last call. */
-static bool
-shaded(struct gh_mutator *m, const void *p)
-{
-    struct mutator_mark *mm = mutator_mark(mutator_of(m));
-    bool found = false;
-    for (unsigned i = 0; i < mm->nbuffered; i++)
-        found |= mm->buffer[i] == (uintptr_t)p;
-    mm->nbuffered = 0;
-    return found;
-}
-
 static void
 what_is_put_and_what_is_taken_is_shaded(void **state)
 {
@@ -251,27 +225,27 @@ what_is_put_and_what_is_taken_is_shaded(void **state)
     f.m->barrier_on = other->barrier_on = true;
     for (int i = 0; i < 4; i++) { /* the private place, and the queue */
         gh_pool_put(f.m, f.pool, it[i]);
-        assert_true(shaded(f.m, it[i]));
+        assert_true(testheap_shaded(f.m, it[i]));
     }
     void *stolen = gh_pool_get(other, f.pool);
     assert_ptr_equal(stolen, it[1]);
-    assert_true(shaded(other, stolen));
+    assert_true(testheap_shaded(other, stolen));
     for (int i = 0; i < 3; i++) {
         void *own = gh_pool_get(f.m, f.pool);
-        assert_true(shaded(f.m, own));
+        assert_true(testheap_shaded(f.m, own));
     }
     gh_pool_put(f.m, f.pool, it[0]);
-    shaded(f.m, it[0]);
+    testheap_shaded(f.m, it[0]);
     pools_clean_stw(&f.heap->pools); /* nobody else is at work */
     void *victim = gh_pool_get(f.m, f.pool);
     assert_ptr_equal(victim, it[0]);
-    assert_true(shaded(f.m, victim));
+    assert_true(testheap_shaded(f.m, victim));
     gh_pool_put(f.m, f.pool, victim);
-    shaded(f.m, victim);
+    testheap_shaded(f.m, victim);
     pools_detach(&f.heap->pools, mutator_of(f.m));
-    assert_true(shaded(f.m, victim));
+    assert_true(testheap_shaded(f.m, victim));
     victim = gh_pool_get(other, f.pool);
-    assert_true(shaded(other, victim));
+    assert_true(testheap_shaded(other, victim));
     f.m->barrier_on = other->barrier_on = false;
     gh_detach(other);
     close_fixture(&f);
@@ -284,15 +258,6 @@ struct thread_arg {
     uint64_t seed;
 };
 
-static uint64_t
-next(uint64_t *s)
-{
-    uint64_t z = (*s += UINT64_C(0x9E3779B97F4A7C15));
-    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-    return z ^ z >> 31;
-}
-
 /* Hold up to HOLD objects at a time; each must be held by nobody else, and be as it was left.
  */
 static void
@@ -300,7 +265,7 @@ live(struct fixture *f, struct gh_mutator *m, uint64_t *seed, int steps)
 {
     GH_FRAME(m, HOLD);
     for (int step = 0; step < steps; step++) {
-        uint64_t r = next(seed);
+        uint64_t r = seed_next(seed);
         int at = (int)(r % HOLD);
         struct item *it = GH_SLOT(m, struct item, at);
         if (it != NULL) {
@@ -310,6 +275,7 @@ live(struct fixture *f, struct gh_mutator *m, uint64_t *seed, int steps)
                 gh_pool_put(m, f->pool, it);
         } else {
             it = gh_pool_get(m, f->pool);
+            atomic_fetch_add(&f->got, 1);
             GH_SLOT(m, struct item, at) = it;
             assert_int_equal(atomic_fetch_add(&it->holders, 1), 0);
             assert_true(it->number > 0 && it->number <= atomic_load(&f->made));
@@ -341,21 +307,15 @@ nothing_is_handed_out_twice(void **state)
     uint64_t seed = seed_of_run();
     struct fixture f;
     open_fixture(&f, 100);
-    pthread_t t[THREADS];
     struct thread_arg args[THREADS];
-    for (int i = 0; i < THREADS; i++) {
-        args[i] = (struct thread_arg){&f, seed + (uint64_t)i};
-        pthread_create(&t[i], NULL, thread_main, &args[i]);
-    }
-    gh_blocked_enter(f.m);
     for (int i = 0; i < THREADS; i++)
-        pthread_join(t[i], NULL);
-    gh_blocked_exit(f.m);
+        args[i] = (struct thread_arg){&f, seed + (uint64_t)i};
+    testheap_crowd(f.m, thread_main, args, THREADS, sizeof args[0]);
     struct gh_pool_stats stats;
     gh_pool_read_stats(f.pool, &stats);
     assert_int_equal(stats.makes, atomic_load(&f.made));
     assert_true(stats.makes < stats.gets);
-    assert_int_equal(stats.gets, stats.own + stats.stolen + stats.victims + stats.makes);
+    assert_int_equal(stats.gets, atomic_load(&f.got));
     gh_gc(f.m);
     gh_gc(f.m);
     assert_int_equal(objects(&f), 0);

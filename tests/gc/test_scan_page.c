@@ -2,14 +2,7 @@
  * the cycle's record; and that objects within a page are followed. */
 #include "alloc/base/bits.h"
 #include "alloc/spaces/go/sizeclass.h"
-#include "gc/api/heap.h"
-#include "gc/core/heap.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "tests/gc/testheap.h"
 
 #include <string.h>
 
@@ -38,16 +31,12 @@ see_cycle(void *ctx, const struct gh_cycle *c)
 static void
 fixture_open(struct fixture *f)
 {
-    struct gh_config c;
-    struct gh_error err;
-    memset(f, 0, sizeof *f);
-    gh_config_init(&c);
-    c.gogc = GH_GOGC_OFF;
+    struct gh_config c = testheap_config(GH_GOGC_OFF);
     c.procs = 1;
     c.background = false;
     c.verify = true;
-    f->heap = gh_heap_open(&c, &err);
-    assert_non_null(f->heap);
+    memset(f, 0, sizeof *f);
+    f->heap = testheap_open(&c);
     struct gh_observer o = {.ctx = f, .cycle = see_cycle};
     assert_true(gh_observe(f->heap, &o));
     f->m = gh_attach(f->heap, "test");

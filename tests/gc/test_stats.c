@@ -1,16 +1,8 @@
 /* test_stats.c - what is told about a heap: heapLive across flushes, pauses of collections that
  * had to queue, scannable bytes, copies of stacks; and that running out of memory means a sweep
  * first. */
-#include "gc/api/heap.h"
-#include "gc/core/heap.h"
+#include "tests/gc/testheap.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
-#include <pthread.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -21,14 +13,9 @@ enum { MIB = 1 << 20, STOPPERS = 4, ROUNDS = GH_TORTURE ? 10 : 100 };
 static struct gh_heap *
 open_heap(void)
 {
-    struct gh_config c;
-    struct gh_error err;
-    gh_config_init(&c);
-    c.gogc = GH_GOGC_OFF;
-    c.procs = 2;
+    struct gh_config c = testheap_config(GH_GOGC_OFF);
     c.background = false;
-    struct gh_heap *h = gh_heap_open(&c, &err);
-    assert_non_null(h);
+    struct gh_heap *h = testheap_open(&c);
     return h;
 }
 

@@ -2,13 +2,9 @@
  * happens to those who come too late, and when addresses are used again. */
 #include "gc/api/specials.h"
 #include "gc/api/uarena.h"
-#include "gc/core/heap.h"
 #include "tests/base/death.h"
 #include "tests/base/seed.h"
-
-#include <inttypes.h>
-#include <pthread.h>
-#include <stdlib.h>
+#include "tests/gc/testheap.h"
 
 enum { THREADS = 3, ROUNDS = GH_TORTURE ? 6 : 30, WIDE_WORDS = 200, WIDE_REFS = 130 };
 
@@ -33,14 +29,10 @@ static const uint64_t one_mask[] = {1};
 static void
 open_fixture(struct fixture *f, int gogc)
 {
-    struct gh_config c;
-    struct gh_error err;
-    gh_config_init(&c);
-    c.gogc = gogc;
-    c.procs = 2;
+    struct gh_config c = testheap_config(gogc);
     c.verify = true;
     c.collector = collector;
-    f->heap = gh_heap_open(&c, &err);
+    f->heap = testheap_open(&c);
     f->m = gh_attach(f->heap, "test");
     f->node = gh_type_small(f->heap, "node", sizeof(struct node),
                             GH_PTR(struct node, next) | GH_PTR(struct node, other));
@@ -309,17 +301,6 @@ chunks_freed_while_marking_fault_later(void **state)
     close_fixture(&f);
 }
 
-static bool
-shaded(struct gh_mutator *m, const void *p)
-{
-    struct mutator_mark *mm = mutator_mark(mutator_of(m));
-    bool found = false;
-    for (unsigned i = 0; i < mm->nbuffered; i++)
-        found |= mm->buffer[i] == (uintptr_t)p;
-    mm->nbuffered = 0;
-    return found;
-}
-
 static void
 new_chunks_and_copies_are_shaded(void **state)
 {
@@ -331,11 +312,11 @@ new_chunks_and_copies_are_shaded(void **state)
     gh_store(f.m, &n->other, in_heap);
     f.m->barrier_on = true;
     gh_uarena_clone(f.m, n, f.node);
-    assert_true(shaded(f.m, in_heap));
+    assert_true(testheap_shaded(f.m, in_heap));
     fill_chunk(&f, ua);
     const struct uchunk *newest =
         pages_span_of(&f.heap->pages, (uintptr_t)gh_uarena_new_object(f.m, ua, f.node))->uchunk;
-    assert_true(shaded(f.m, (void *)newest->base));
+    assert_true(testheap_shaded(f.m, (void *)newest->base));
     f.m->barrier_on = false;
     gh_uarena_free(f.m, ua);
     close_fixture(&f);
@@ -451,20 +432,11 @@ struct thread_arg {
     uint64_t seed;
 };
 
-static uint64_t
-next(uint64_t *s)
-{
-    uint64_t z = (*s += UINT64_C(0x9E3779B97F4A7C15));
-    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-    return z ^ z >> 31;
-}
-
 /* A list of nodes in slot 0, each with a node of the heap, among values without references. */
 static uint64_t
 build(struct fixture *f, struct gh_mutator *m, struct gh_uarena *ua, uint64_t *seed)
 {
-    uint64_t n = 1 + next(seed) % (UCHUNK_BYTES / 64);
+    uint64_t n = 1 + seed_next(seed) % (UCHUNK_BYTES / 64);
     const struct gh_type *byte = gh_type_new(f->heap, "byte", 1, 0, NULL);
     for (uint64_t i = 1; i <= n; i++) {
         struct node *it = gh_uarena_new_object(m, ua, f->node);
@@ -476,7 +448,7 @@ build(struct fixture *f, struct gh_mutator *m, struct gh_uarena *ua, uint64_t *s
         it = GH_SLOT(m, struct node, 0);
         gh_store(m, &outside->other, it);
         gh_store(m, &it->other, outside);
-        size_t bytes = next(seed) % 40;
+        size_t bytes = seed_next(seed) % 40;
         char *p = gh_uarena_new_array(m, ua, byte, bytes);
         memset(p, 0xee, bytes);
     }
@@ -493,7 +465,7 @@ thread_main(void *arg)
         for (int round = 0; round < ROUNDS; round++) {
             struct gh_uarena *ua = gh_uarena_new(m);
             uint64_t n = build(a->f, m, ua, &a->seed);
-            if (next(&a->seed) % 4 == 0)
+            if (seed_next(&a->seed) % 4 == 0)
                 gh_gc(m);
             const struct node *it = GH_SLOT(m, struct node, 0);
             for (uint64_t i = n; i > 0; i--, it = it->next)
@@ -518,16 +490,10 @@ arenas_come_and_go_on_all_threads(void **state)
     uint64_t seed = seed_of_run();
     struct fixture f;
     open_fixture(&f, 100);
-    pthread_t t[THREADS];
     struct thread_arg args[THREADS];
-    for (int i = 0; i < THREADS; i++) {
-        args[i] = (struct thread_arg){&f, seed + (uint64_t)i};
-        pthread_create(&t[i], NULL, thread_main, &args[i]);
-    }
-    gh_blocked_enter(f.m);
     for (int i = 0; i < THREADS; i++)
-        pthread_join(t[i], NULL);
-    gh_blocked_exit(f.m);
+        args[i] = (struct thread_arg){&f, seed + (uint64_t)i};
+    testheap_crowd(f.m, thread_main, args, THREADS, sizeof args[0]);
     gh_gc(f.m);
     gh_gc(f.m);
     struct gh_uarena_stats st = stats(&f);

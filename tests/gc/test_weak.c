@@ -3,8 +3,6 @@
 #include "tests/base/death.h"
 #include "tests/base/seed.h"
 
-#include <pthread.h>
-
 static struct thing *
 get(struct fixture *f, int root)
 {
@@ -227,15 +225,6 @@ struct cache {
     uint64_t seed, hits;
 };
 
-static uint64_t
-next_random(uint64_t *s)
-{
-    uint64_t z = (*s += UINT64_C(0x9E3779B97F4A7C15));
-    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-    return z ^ z >> 31;
-}
-
 static struct thing *
 cache_get(struct cache *c, struct gh_mutator *m, uint64_t key)
 {
@@ -266,7 +255,7 @@ cache_main(void *arg)
     struct gh_mutator *m = gh_attach(c->f.heap, "cache");
     gh_frame_push(m, 8);
     for (int i = 0; i < STEPS; i++) {
-        uint64_t r = next_random(&a->seed), key = r % KEYS;
+        uint64_t r = seed_next(&a->seed), key = r % KEYS;
         struct thing *x = cache_get(c, m, key);
         if (x != NULL) {
             __atomic_fetch_add(&c->hits, 1, __ATOMIC_RELAXED);
@@ -294,21 +283,15 @@ static void
 run_cache(int gogc, bool background)
 {
     struct cache *c = calloc(1, sizeof *c);
-    pthread_t threads[THREADS];
     struct cache_thread args[THREADS];
     c->seed = seed_of_run();
     fixture_open(&c->f, gogc, background);
     c->f.heap->config.verify = false; /* so that spans are swept while the mutators run */
     lock_init(&c->lock, LOCK_RANK_LEAF);
     gh_roots_add(c->f.heap, c->weak, KEYS);
-    for (int t = 0; t < THREADS; t++) {
-        args[t] = (struct cache_thread){c, c->seed + (uint64_t)t};
-        pthread_create(&threads[t], NULL, cache_main, &args[t]);
-    }
-    gh_blocked_enter(c->f.m);
     for (int t = 0; t < THREADS; t++)
-        pthread_join(threads[t], NULL);
-    gh_blocked_exit(c->f.m);
+        args[t] = (struct cache_thread){c, c->seed + (uint64_t)t};
+    testheap_crowd(c->f.m, cache_main, args, THREADS, sizeof args[0]);
     c->f.heap->config.verify = true;
     assert_false(c->wrong);
     assert_true(c->hits > 0);
@@ -346,10 +329,7 @@ weak_to_nothing(void *arg)
 static void
 a_weak_pointer_to_something_else_is_refused(void **state)
 {
-    struct death d;
-    death_run(&d, weak_to_nothing, NULL);
-    assert_non_null(strstr(d.text, "gh_weak_make: "));
-    assert_int_equal(WEXITSTATUS(d.status), GH_EXIT_FAILED);
+    death_expect(weak_to_nothing, NULL, "gh_weak_make: ");
 }
 
 int

@@ -1,13 +1,6 @@
 /* test_world.c - stopping the world: pollers, blockers, attachers, several stoppers at once. */
-#include "gc/core/heap.h"
+#include "tests/gc/testheap.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
-#include <pthread.h>
 #include <sched.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,13 +10,8 @@ enum { THREADS = 6, ROUNDS = GH_TORTURE ? 20 : 200 };
 static struct gh_heap *
 open_heap(int gogc)
 {
-    struct gh_config c;
-    struct gh_error err;
-    gh_config_init(&c);
-    c.procs = 2;
-    c.gogc = gogc;
-    struct gh_heap *h = gh_heap_open(&c, &err);
-    assert_non_null(h);
+    struct gh_config c = testheap_config(gogc);
+    struct gh_heap *h = testheap_open(&c);
     return h;
 }
 

@@ -2,16 +2,7 @@
  * format (whole ms from 10 ms on, else two significant digits, three decimals at most, cut
  * off). */
 #include "profiles/gctrace.h"
-
-#include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
+#include "tests/profiles/lines.h"
 
 static void
 ms_has_two_significant_digits_below_ten(void **state)
@@ -132,28 +123,18 @@ scan_lines_of_a_class_of_large_objects_and_of_the_sum(void **state)
     }
 }
 
-/* What the observer writes for the cycle, a read a write: a pipe in packet mode keeps them
- * apart. */
+/* What the observer writes for the cycle. */
 static void
 assert_writes(int level, const struct gh_cycle *c, const char *const *lines)
 {
     static const uint16_t class_bytes[GH_CLASSES] = {[2] = 16, [3] = 24};
     int fds[2];
-    char got[2 * GCTRACE_LINE_MAX];
-    assert_int_equal(pipe2(fds, O_DIRECT | O_NONBLOCK), 0);
+    lines_open(fds);
     struct gctrace g = {.fd = fds[1], .level = level, .class_bytes = class_bytes};
     struct gh_observer o = gctrace_observer(&g);
     assert_null(o.scavenge);
     o.cycle(o.ctx, c);
-    for (size_t i = 0; lines[i] != NULL; i++) {
-        ssize_t n = read(fds[0], got, sizeof got - 1);
-        assert_true(n > 0);
-        got[n] = '\0';
-        assert_string_equal(got, lines[i]);
-    }
-    assert_int_equal(read(fds[0], got, sizeof got), -1);
-    close(fds[0]);
-    close(fds[1]);
+    lines_expect(fds, lines);
 }
 
 static void

@@ -1,16 +1,7 @@
 /* test_pacertrace.c - gcpacertrace lines, to the byte. The samples are what Go 1.26 has printed
  * for such figures. */
 #include "profiles/pacertrace.h"
-
-#include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
+#include "tests/profiles/lines.h"
 
 static const struct gh_pacing sample = {
     .assist_ratio = 2.436501908213534,
@@ -111,46 +102,30 @@ the_largest_figures_fit(void **state)
     assert_int_equal(line[n - 1], '\n');
 }
 
-/* What the observer writes, a read a write: a pipe in packet mode keeps them apart. */
 static void
 assert_writes(const struct gh_pacing *p, const char *const *lines)
 {
     int fds[2];
-    char got[2 * PACERTRACE_LINE_MAX];
     struct gh_cycle c = {.number = 1, .pacing = *p};
-    assert_int_equal(pipe2(fds, O_DIRECT | O_NONBLOCK), 0);
+    lines_open(fds);
     struct pacertrace trace = {.fd = fds[1]};
     struct gh_observer o = pacertrace_observer(&trace);
     o.cycle(o.ctx, &c);
-    for (size_t i = 0; lines[i] != NULL; i++) {
-        ssize_t n = read(fds[0], got, sizeof got - 1);
-        assert_true(n > 0);
-        got[n] = '\0';
-        assert_string_equal(got, lines[i]);
-    }
-    assert_int_equal(read(fds[0], got, sizeof got), -1);
-    close(fds[0]);
-    close(fds[1]);
+    lines_expect(fds, lines);
 }
 
 static void
 a_sweep_has_one_line(void **state)
 {
+    const char *const lines[] = {swept_text, NULL};
     int fds[2];
-    char got[2 * PACERTRACE_LINE_MAX];
     struct lock order;
     lock_init(&order, LOCK_RANK_LEAF);
-    assert_int_equal(pipe2(fds, O_DIRECT | O_NONBLOCK), 0);
+    lines_open(fds);
     struct pacertrace trace = {.fd = fds[1], .order = &order};
     struct gh_observer o = pacertrace_observer(&trace);
     o.swept(o.ctx, &swept);
-    ssize_t n = read(fds[0], got, sizeof got - 1);
-    assert_int_equal(n, strlen(swept_text));
-    got[n] = '\0';
-    assert_string_equal(got, swept_text);
-    assert_int_equal(read(fds[0], got, sizeof got), -1);
-    close(fds[0]);
-    close(fds[1]);
+    lines_expect(fds, lines);
     lock_finish(&order);
 }
 
