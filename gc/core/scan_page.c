@@ -5,11 +5,12 @@
  * Marks, scans and pointer bitmap are all in the page itself.
  *
  * Programs allocate what belongs together one after the other, so most references of a small
- * object stay in its page. Those cost no lookup and no queue: they are collected as bits in
- * `pending`, and published, one locked instruction for up to 64 of them, when their word's turn
- * comes. Until then nobody else knows of them, and this worker does not leave the page before
- * they are done, so the page need not be queued for their sake (Note [page ownership] is about
- * other pages). */
+ * object stay in its page. Those cost no lookup, no queue and no locked instruction: they are
+ * collected as bits, scanned, and published as marked and scanned when there are no more. Until
+ * then nobody else knows of them, and this worker does not leave the page before they are done,
+ * so the page need not be queued for their sake (Note [page ownership] is about other pages).
+ * Somebody else may mark one of them meanwhile, and then counts it, queues the page, and scans
+ * it as well: once too often, which does no harm. */
 #include "gc/core/mark_ref.h"
 
 enum { MARK_WORDS = 8 }; /* 64-bit words of marks; the last byte is not one of marks */
@@ -24,7 +25,8 @@ struct page_scan {
     unsigned todo;    /* bit k: pending[k] is not 0 */
     unsigned scanned; /* objects */
     struct gh_scan_stats *stats;
-    uint64_t pending[MARK_WORDS];
+    uint64_t pending[MARK_WORDS]; /* to be scanned */
+    uint64_t known[MARK_WORDS];   /* marked, or ours */
 };
 
 /* --- words --- */
@@ -40,11 +42,10 @@ page_ref(struct page_scan *p, uintptr_t ref)
     uint32_t i = (uint32_t)(off * p->magic >> 32);
     uint64_t bit = UINT64_C(1) << i % 64;
     unsigned k = i / 64;
-    /* relaxed: whether it is news is decided by page_publish */
-    uint64_t known = __atomic_load_n(&p->marks[k], __ATOMIC_RELAXED) | p->pending[k];
-    if (known & bit)
+    if (p->known[k] & bit)
         return;
     __builtin_prefetch((const void *)align_down(ref, GH_WORD));
+    p->known[k] |= bit;
     p->pending[k] |= bit;
     p->todo |= 1u << k;
 }
@@ -126,22 +127,31 @@ page_claim(struct page_scan *p, unsigned k, uint64_t marked)
     return fresh;
 }
 
-/* Mark what is pending in word k. Returns what was not marked before. */
-GH_INLINE uint64_t
+/* What is marked so far. After page_release; see Note [page ownership] for the order. */
+GH_INLINE void
+page_look(struct page_scan *p)
+{
+    for (unsigned k = 0; k < MARK_WORDS; k++)
+        p->known[k] = __atomic_load_n(&p->marks[k], __ATOMIC_SEQ_CST);
+    p->known[MARK_WORDS - 1] &= bits_low(56); /* above is the class */
+}
+
+/* Mark, as scanned, what has become known since. Who sets a mark counts it. */
+GH_INLINE void
 page_publish(struct page_scan *p, unsigned k)
 {
-    uint64_t bits = p->pending[k];
-    p->pending[k] = 0;
+    /* relaxed, all: who marks or scans an object does not matter, only that somebody does */
+    uint64_t bits = p->known[k] & ~__atomic_load_n(&p->marks[k], __ATOMIC_RELAXED);
+    if (bits == 0)
+        return;
     if (p->w->shared) {
-        /* relaxed: what another worker has marked meanwhile is his to see to */
+        __atomic_fetch_or(&p->scans[k], bits, __ATOMIC_RELAXED);
         bits &= ~__atomic_fetch_or(&p->marks[k], bits, __ATOMIC_RELAXED);
     } else {
-        /* what came through the reference queue meanwhile is marked, counted and queued */
-        bits &= ~p->marks[k];
+        p->scans[k] |= bits;
         p->marks[k] |= bits;
     }
     p->w->marked[p->span_class] += bits_popcount(bits);
-    return bits;
 }
 
 /* Go's measure: an eighth of the slots at once is dense. */
@@ -181,11 +191,7 @@ page_scan_many(struct page_scan *p)
     struct dense_page d = {.page = p->page, .words = p->words, .bitmap = p->bitmap};
     unsigned n = 0;
     for (unsigned k = 0; k < MARK_WORDS; k++) {
-        /* seq_cst: after page_release; see Note [page ownership] */
-        uint64_t marked = __atomic_load_n(&p->marks[k], __ATOMIC_SEQ_CST);
-        if (k == MARK_WORDS - 1)
-            marked &= bits_low(56); /* the class */
-        d.objects[k] = page_claim(p, k, marked);
+        d.objects[k] = page_claim(p, k, p->known[k]);
         n += bits_popcount(d.objects[k]);
     }
     if (n == 0)
@@ -210,13 +216,16 @@ page_follow(struct page_scan *p)
     unsigned before = p->scanned;
     while (p->todo != 0) {
         unsigned k = bits_len(p->todo) - 1;
+        uint64_t objects = p->pending[k];
+        p->pending[k] = 0;
         p->todo &= ~(1u << k);
-        uint64_t objects = page_claim(p, k, page_publish(p, k));
         p->scanned += bits_popcount(objects);
         page_objects(p, k, objects);
     }
     if (p->scanned == before)
         return;
+    for (unsigned k = 0; k < MARK_WORDS; k++)
+        page_publish(p, k);
     p->stats->sparse_spans++;
     p->stats->sparse_objects += p->scanned - before;
 }
@@ -238,7 +247,9 @@ scan_page(struct mark_worker *w, uintptr_t entry)
         .magic = sizeclass_magic[span_class >> 1],
         .stats = &w->scan[span_class >> 1],
     };
-    if (page_release(w, page) == PAGE_ONE)
+    uint8_t owner = page_release(w, page);
+    page_look(&p);
+    if (owner == PAGE_ONE)
         page_scan_one(&p, slot);
     else
         page_scan_many(&p);
