@@ -215,12 +215,15 @@ page_follow(struct page_scan *p)
 {
     unsigned before = p->scanned;
     while (p->todo != 0) {
-        unsigned k = bits_len(p->todo) - 1;
-        uint64_t objects = p->pending[k];
-        p->pending[k] = 0;
-        p->todo &= ~(1u << k);
-        p->scanned += bits_popcount(objects);
-        page_objects(p, k, objects);
+        unsigned words = p->todo;
+        p->todo = 0;
+        for (; words != 0; words &= words - 1) {
+            unsigned k = bits_ctz(words);
+            uint64_t objects = p->pending[k];
+            p->pending[k] = 0;
+            p->scanned += bits_popcount(objects);
+            page_objects(p, k, objects);
+        }
     }
     if (p->scanned == before)
         return;
