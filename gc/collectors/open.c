@@ -347,12 +347,6 @@ gh_collects(const struct gh_heap *h)
     return h->collector != &collector_sbrk;
 }
 
-int
-gh_procs(const struct gh_heap *h)
-{
-    return h->config.procs;
-}
-
 void
 gh_free_os_memory(struct gh_mutator *m)
 {

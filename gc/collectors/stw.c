@@ -118,6 +118,5 @@ stw_collect(struct gh_heap *heap, struct mutator *self, enum gc_trigger why)
 
 const struct collector collector_stw = {
     .name = "stw",
-    .help = "parallel stop-the-world mark, lazy and background sweep",
     .collect = stw_collect,
 };

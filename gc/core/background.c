@@ -76,7 +76,6 @@ static void
 background_sweep(struct gh_heap *heap)
 {
     struct background *b = &heap->background;
-    int64_t begin = os_thread_cpu_ns();
     bool more = true;
     while (more && !background_closing(b)) {
         if (!background_enter(heap)) {
@@ -92,9 +91,6 @@ background_sweep(struct gh_heap *heap)
         background_leave(heap);
         sched_yield();
     }
-    /* relaxed: statistics */
-    atomic_fetch_add_explicit(&b->sweep_cpu_ns, (uint64_t)(os_thread_cpu_ns() - begin),
-                              memory_order_relaxed);
 }
 
 /* When a collection is due for want of another: a period after the last one, or after the last

@@ -54,7 +54,6 @@ heap_book_cycle_stw(struct gh_heap *heap, struct gh_cycle *c, int64_t now)
 
     c->goal = p->last_goal;
     c->next_goal = pacer_heap_goal(p);
-    c->next_trigger = pacer_trigger(p);
     heap->sweep_watch.pages_per_byte = 0;
     heap->sweep_watch.live_basis = pacer_live(p);
     heap_pace_sweep_stw(heap);

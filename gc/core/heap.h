@@ -28,7 +28,6 @@ enum gc_trigger {
 /* A collector is a policy: what happens between the decision to collect and the next one. */
 struct collector {
     const char *name;
-    const char *help;
     bool concurrent; /* marks beside the mutators: the pacer keeps a runway */
     /* Run a cycle on the calling thread, unless the reason has gone away since it was found
      * (GC_TRIGGER_HEAP and _TIME only). `self` is the thread's mutator or NULL. Safepoint. */
