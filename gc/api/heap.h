@@ -49,6 +49,9 @@ GH_API void gh_heap_close(struct gh_heap *heap);
 
 /* The names of the collectors, NULL-terminated. */
 GH_API const char *const *gh_collectors(void);
+/* The one that is at work: a debug switch may put another in the place of the configured one,
+ * also "sbrk", which is not among those. */
+GH_API const char *gh_collector(const struct gh_heap *heap);
 
 /* The ways to mark: "spans" (the page of a small object is queued, and its objects are scanned
  * together) and "objects" (each for itself). NULL-terminated. */

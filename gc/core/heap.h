@@ -103,9 +103,9 @@ struct gh_heap {
     struct limiter limiter;
     struct marker marker;
     struct specials specials;
-    struct mark_phase mark_phase;
     struct cycles cycles;
     struct background background;
+    struct mark_phase mark_phase;
     struct sweep_watch sweep_watch;
 
     /* world-stopped only */
