@@ -104,9 +104,9 @@ background_time_of_force(struct gh_heap *heap, int64_t attempted_at)
     return (since > attempted_at ? since : attempted_at) + heap->background.force_period_ns;
 }
 
-/* Wake the scavenger. */
+/* A cycle is swept: let the scavenger know, who tells of it and looks for work again. */
 static void
-background_swept(struct background *b)
+background_tell_scavenger(struct background *b)
 {
     lock_acquire(&b->lock);
     b->scavenge_round++;
@@ -198,7 +198,7 @@ background_sweeper(void *arg)
         lock_release(&b->lock);
         if (sweep) {
             background_sweep(heap);
-            background_swept(b);
+            background_tell_scavenger(b);
             if (b->idle.collected)
                 idle_release(heap);
             else

@@ -98,7 +98,7 @@ void
 heap_pace_sweep_stw(struct gh_heap *heap)
 {
     uint64_t live = pacer_live(&heap->pacer);
-    gospace_pace_sweep(&heap->space, live, pacer_trigger(&heap->pacer));
+    gospace_pace_sweep_stw(&heap->space, live, pacer_trigger(&heap->pacer));
     if (gospace_sweep_done(&heap->space))
         return; /* what was its pace remains so */
     heap->sweep_watch.live_basis = live;

@@ -62,8 +62,8 @@ struct gospace {
 
     /* immutable once there are mutators; NULL = objects have no specials. Called for a claimed
      * span that has some, before its marks are counted: may mark objects, which then live on
-     * (markbits_set_claimed), and must unlink the specials of all that stay unmarked. Any thread
-     * that may sweep; not a safepoint. */
+     * (markbits_set_claimed), and must unlink the specials of all that stay unmarked. Any
+     * thread that may sweep; not a safepoint. */
     void (*specials_sweep)(void *ctx, struct mspan *s);
     void *specials_ctx;
 
@@ -186,7 +186,7 @@ bool gospace_sweep_done(const struct gospace *g);
 /* _stw: the next collection will begin when heapLive, which is `live` now, reaches `trigger`:
  * set how many pages are to be swept for each byte. After gospace_start_sweep_stw, and whenever
  * the trigger changes. */
-void gospace_pace_sweep(struct gospace *g, uint64_t live, uint64_t trigger);
+void gospace_pace_sweep_stw(struct gospace *g, uint64_t live, uint64_t trigger);
 /* Owner, before he takes a span of `span_bytes` at heapLive = `live`: sweep what is due for it,
  * but for `caller_sweeps_pages` that he will sweep himself. */
 void gospace_deduct_sweep_credit(struct gospace *g, struct mcache *c, size_t span_bytes,
