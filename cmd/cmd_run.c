@@ -34,7 +34,7 @@ struct run {
     int64_t started_unix_ns;
     double total_wall_s;
     struct gh_finalizer_stats finalizers; /* at the end */
-    const char *collector; /* the one at work */
+    const char *collector;                /* the one at work */
     int gogc; /* at the end: workloads may change it, and the limit */
     uint64_t memory_limit;
 
