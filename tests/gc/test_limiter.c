@@ -129,7 +129,7 @@ full_bucket_limits_until_it_drains(void **state)
     assert_true(limiter_is_on(&b.l));
     pass_collecting(&b, 10 * MS, 1);
     assert_int_equal(b.l.fill_ns, b.l.capacity_ns); /* what does not fit is gone */
-    pass(&b, 100 * MS); /* no assists: half of the time drains */
+    pass(&b, 100 * MS);                             /* no assists: half of the time drains */
     assert_false(limiter_is_on(&b.l));
     assert_int_equal(b.l.fill_ns, (SECOND - 50 * MS) * PROCS);
     assert_int_equal(limiter_last_enabled_cycle(&b.l), 42);
