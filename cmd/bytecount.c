@@ -10,14 +10,15 @@
 
 static const char bytecount_prefixes[] = "KMGT";
 
-/* The power of 1024 that `unit` stands for, -1 if it is none. */
-static int
-bytecount_power(const char *unit)
+int
+bytecount_power(const char *unit, size_t n)
 {
-    if (unit[0] == '\0' || strcmp(unit, "B") == 0)
+    if (n == 0 || (n == 1 && unit[0] == 'B'))
         return 0;
+    if (n != 3 || unit[1] != 'i' || unit[2] != 'B' || unit[0] == '\0')
+        return -1;
     const char *at = strchr(bytecount_prefixes, unit[0]);
-    return at != NULL && strcmp(unit + 1, "iB") == 0 ? (int)(at - bytecount_prefixes) + 1 : -1;
+    return at != NULL ? (int)(at - bytecount_prefixes) + 1 : -1;
 }
 
 /* What is behind the number, taken leniently: any case, "k", "KB", "Ki". -1 if it is none. */
@@ -64,7 +65,7 @@ bool
 bytecount_parse(const char *text, uint64_t *out, struct gh_error *err)
 {
     size_t digits = strspn(text, "0123456789");
-    int power = digits == 0 ? -1 : bytecount_power(text + digits);
+    int power = digits == 0 ? -1 : bytecount_power(text + digits, strlen(text + digits));
     if (power < 0) {
         char hint[60];
         bytecount_hint(text, hint, sizeof hint);

@@ -9,6 +9,20 @@
 
 enum { WIDTH = 80, HELP_COLUMN = 26 };
 
+bool
+cli_set_json(void *switches, const char *text, struct gh_error *err)
+{
+    ((struct cli_switches *)switches)->json = strcmp(text, "0") != 0;
+    return (void)err, true;
+}
+
+bool
+cli_set_help(void *switches, const char *text, struct gh_error *err)
+{
+    ((struct cli_switches *)switches)->help = strcmp(text, "0") != 0;
+    return (void)err, true;
+}
+
 void
 cli_add(struct cli *c, const struct cli_option *rows, size_t n)
 {

@@ -44,6 +44,13 @@ struct cli {
     void *ctx;
 };
 
+/* What the switches --json and --help of a small command say. Its arguments begin with one. */
+struct cli_switches {
+    bool json, help;
+};
+bool cli_set_json(void *switches, const char *text, struct gh_error *err);
+bool cli_set_help(void *switches, const char *text, struct gh_error *err);
+
 /* Add `n` rows; too many are a programming error. */
 void cli_add(struct cli *c, const struct cli_option *rows, size_t n);
 

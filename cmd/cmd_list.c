@@ -185,27 +185,13 @@ static const struct list {
 };
 
 struct list_args {
-    bool json, help;
+    struct cli_switches asked; /* first */
     const struct list *list;
 };
 
-static bool
-list_set_json(void *target, const char *text, struct gh_error *err)
-{
-    ((struct list_args *)target)->json = strcmp(text, "0") != 0;
-    return (void)err, true;
-}
-
-static bool
-list_set_help(void *target, const char *text, struct gh_error *err)
-{
-    ((struct list_args *)target)->help = strcmp(text, "0") != 0;
-    return (void)err, true;
-}
-
 static const struct cli_option list_rows[] = {
-    {.flag = "json", .help = "print JSON instead of a table", .set = list_set_json},
-    {.flag = "help", .letter = 'h', .help = "show help, and stop", .set = list_set_help},
+    {.flag = "json", .help = "print JSON instead of a table", .set = cli_set_json},
+    {.flag = "help", .letter = 'h', .help = "show help, and stop", .set = cli_set_help},
 };
 
 static bool
@@ -215,7 +201,7 @@ list_take(void *ctx, const struct cli_option *row, char *value, struct gh_error 
     const char *names[sizeof lists / sizeof lists[0]];
     struct nearest_hint hint;
     if (row != NULL)
-        return row->set(args, value, err);
+        return row->set(&args->asked, value, err);
     if (args->list != NULL)
         return gh_error_set(err, GH_EXIT_USAGE,
                             "one list at a time, please: '%s' and then '%.60s'",
@@ -242,12 +228,12 @@ command_list(int argc, char **argv, struct gh_error *err)
     cli_add(&cli, list_rows, sizeof list_rows / sizeof list_rows[0]);
     if (!cli_parse(&cli, argc, argv, err))
         return (int)err->status;
-    if (args.help) {
+    if (args.asked.help) {
         help_command(stdout, command_find("list"));
         return GH_EXIT_OK;
     }
     const struct list *list = args.list != NULL ? args.list : &lists[0];
-    if (args.json)
+    if (args.asked.json)
         return list_dump(list->json(), err) ? GH_EXIT_OK : (int)err->status;
     list->print();
     return GH_EXIT_OK;

@@ -34,6 +34,7 @@ struct run {
     int64_t started_unix_ns;
     double total_wall_s;
     struct gh_finalizer_stats finalizers; /* at the end */
+    const char *collector;                /* the one at work */
     int gogc; /* at the end: workloads may change it, and the limit */
     uint64_t memory_limit;
 
@@ -109,6 +110,7 @@ run_job(struct run *r, struct gh_error *err)
     bool ok = workload_run(&job, &r->result, err);
     progress_stop(&progress);
     gh_read_finalizer_stats(heap, &r->finalizers);
+    r->collector = gh_collector(heap);
     r->gogc = gh_gogc(heap);
     r->memory_limit = gh_memory_limit(heap);
     r->total_wall_s = (double)(os_now_ns() - begin) / 1e9;
@@ -149,7 +151,7 @@ run_facts(struct run *r)
         .gogc = r->gogc,
         .procs = p->config.procs,
         .memory_limit = r->memory_limit,
-        .collector = p->config.collector,
+        .collector = r->collector,
         .marker = p->config.marker,
         .show_settings = p->verbose,
         .interrupted = j->interrupted,

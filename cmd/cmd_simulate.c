@@ -7,27 +7,13 @@
 #include <string.h>
 
 struct simulate_args {
-    bool json, help;
+    struct cli_switches asked; /* first */
     const char *file;
 };
 
-static bool
-simulate_set_json(void *target, const char *text, struct gh_error *err)
-{
-    ((struct simulate_args *)target)->json = strcmp(text, "0") != 0;
-    return (void)err, true;
-}
-
-static bool
-simulate_set_help(void *target, const char *text, struct gh_error *err)
-{
-    ((struct simulate_args *)target)->help = strcmp(text, "0") != 0;
-    return (void)err, true;
-}
-
 static const struct cli_option simulate_rows[] = {
-    {.flag = "json", .help = "print a JSON object a line", .set = simulate_set_json},
-    {.flag = "help", .letter = 'h', .help = "show help, and stop", .set = simulate_set_help},
+    {.flag = "json", .help = "print a JSON object a line", .set = cli_set_json},
+    {.flag = "help", .letter = 'h', .help = "show help, and stop", .set = cli_set_help},
 };
 
 static bool
@@ -35,7 +21,7 @@ simulate_take(void *ctx, const struct cli_option *row, char *value, struct gh_er
 {
     struct simulate_args *args = ctx;
     if (row != NULL)
-        return row->set(args, value, err);
+        return row->set(&args->asked, value, err);
     if (args->file != NULL)
         return gh_error_set(err, GH_EXIT_USAGE,
                             "one scenario at a time, please: '%.60s' and then '%.60s'",
@@ -114,7 +100,7 @@ command_simulate(int argc, char **argv, struct gh_error *err)
     cli_add(&cli, simulate_rows, sizeof simulate_rows / sizeof simulate_rows[0]);
     if (!cli_parse(&cli, argc, argv, err))
         return (int)err->status;
-    if (args.help) {
+    if (args.asked.help) {
         help_command(stdout, command_find("simulate"));
         return GH_EXIT_OK;
     }
@@ -127,7 +113,7 @@ command_simulate(int argc, char **argv, struct gh_error *err)
     struct scenario *s = scenario_read(args.file, err);
     if (s == NULL)
         return (int)err->status;
-    bool ok = simulate_run(s, args.json, err);
+    bool ok = simulate_run(s, args.asked.json, err);
     scenario_free(s);
     return ok ? GH_EXIT_OK : (int)err->status;
 }

@@ -49,8 +49,8 @@ const struct godebug_key godebug_keys[] = {
     {"gcshrinkstackoff", 1, "0", "--shrink-stacks=0", "never halve a stack",
      "Stacks only grow.", "Memory, where stacks were deep once."},
     {"sbrk", 1, "0", NULL, "bump allocation, nothing is ever freed",
-     "Each object is taken from the OS behind the one before, and nothing is collected: "
-     "the bare cost of a workload without its memory management.",
+     "Every span is fresh from the OS, and nothing is collected or given back: the bare cost "
+     "of a workload without its memory management.",
      "Memory: all that is ever allocated."},
     {"madvdontneed", 1, "1", "--madvise dontneed|free", "how memory goes back to the OS",
      "1 gives it back at once (MADV_DONTNEED); 0 lets the kernel take it when it is short "

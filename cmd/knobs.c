@@ -68,6 +68,17 @@ knob_go_number(const char *text)
     return text + (text[0] == '+' && text[1] >= '0' && text[1] <= '9');
 }
 
+/* Go's levels of what is on or off: any positive number is on. */
+static bool
+knob_level(const char *text, bool *out, struct gh_error *err)
+{
+    int level = 0;
+    if (!knob_int(text, 0, INT32_MAX, &level, err))
+        return false;
+    *out = level > 0;
+    return true;
+}
+
 static bool
 set_gogc(void *target, const char *text, struct gh_error *err)
 {
@@ -206,11 +217,7 @@ set_pacertrace(void *target, const char *text, struct gh_error *err)
 static bool
 set_go_pacertrace(void *target, const char *text, struct gh_error *err)
 {
-    int level = 0;
-    if (!knob_int(text, 0, INT32_MAX, &level, err))
-        return false;
-    ((struct plan *)target)->pacertrace = level > 0;
-    return true;
+    return knob_level(text, &((struct plan *)target)->pacertrace, err);
 }
 
 static bool
@@ -222,11 +229,7 @@ set_scavtrace(void *target, const char *text, struct gh_error *err)
 static bool
 set_go_scavtrace(void *target, const char *text, struct gh_error *err)
 {
-    int level = 0;
-    if (!knob_int(text, 0, INT32_MAX, &level, err))
-        return false;
-    ((struct plan *)target)->scavtrace = level > 0;
-    return true;
+    return knob_level(text, &((struct plan *)target)->scavtrace, err);
 }
 
 static bool

@@ -324,15 +324,6 @@ plan_resolve(struct plan *p, int argc, char **argv, struct gh_error *err)
            plan_check(p, err);
 }
 
-const struct plan_setting *
-plan_setting_of(const struct plan *p, const char *flag)
-{
-    for (size_t i = 0; i < p->n_settings; i++)
-        if (strcmp(p->settings[i].row->flag, flag) == 0)
-            return &p->settings[i];
-    return NULL;
-}
-
 void
 plan_print(const struct plan *p, FILE *out)
 {

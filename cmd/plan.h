@@ -66,7 +66,4 @@ bool plan_resolve(struct plan *p, int argc, char **argv, struct gh_error *err);
 /* What the command line would run, for --dry-run. */
 void plan_print(const struct plan *p, FILE *out);
 
-/* Record what was resolved for `row` and by what; for the resolver and its tests. */
-const struct plan_setting *plan_setting_of(const struct plan *p, const char *flag);
-
 #endif

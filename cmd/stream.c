@@ -2,6 +2,8 @@
  * small, and every message is to carry its place. */
 #include "cmd/stream.h"
 
+#include "cmd/bytecount.h"
+#include "workloads/api/workload.h"
 #include "workloads/nearest.h"
 
 #include <ctype.h>
@@ -14,17 +16,12 @@
 
 /* --- values --- */
 
-/* Between -1 and 1; the finalizer of splitmix64 (Steele, Lea, Flood: Fast splittable
- * pseudorandom number generators, 2014). */
+/* Between -1 and 1: of the sequence that begins at the seed's own place, number `cycle`. */
 static double
 stream_random(uint64_t seed, uint64_t cycle)
 {
-    uint64_t z =
-        seed * UINT64_C(0xd1342543de82ef95) + (cycle + 1) * UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    z ^= z >> 31;
-    return ((double)(z >> 11) * 0x1p-53 - 0.5) * 2;
+    uint64_t state = seed * UINT64_C(0xd1342543de82ef95) + cycle * UINT64_C(0x9e3779b97f4a7c15);
+    return ((double)(gh_random(&state) >> 11) * 0x1p-53 - 0.5) * 2;
 }
 
 static double
@@ -178,21 +175,15 @@ stream_take(struct stream_text *t, char c, const char *wanted)
 static bool
 stream_unit(struct stream_text *t, const char *number, double *factor)
 {
-    static const struct {
-        const char *name;
-        double bytes;
-    } units[] = {{"B", 1}, {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40}};
     *factor = 1;
     if (!stream_is_wordy(*t->at))
         return true;
     int n = stream_word(t->at);
-    for (size_t i = 0; t->bytes && i < sizeof units / sizeof units[0]; i++) {
-        if (strlen(units[i].name) == (size_t)n &&
-            strncmp(t->at, units[i].name, (size_t)n) == 0) {
-            *factor = units[i].bytes;
-            t->at += n;
-            return true;
-        }
+    int power = t->bytes ? bytecount_power(t->at, (size_t)n) : -1;
+    if (power >= 0) {
+        *factor = (double)(UINT64_C(1) << (10 * power));
+        t->at += n;
+        return true;
     }
     if (!t->bytes)
         return stream_error(t, number, "'%.*s' is no number; units stand with bytes only",

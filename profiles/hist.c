@@ -54,17 +54,6 @@ hist_add(struct hist *h, uint64_t value)
         h->max = value;
 }
 
-void
-hist_merge(struct hist *into, const struct hist *from)
-{
-    for (size_t i = 0; i < HIST_BUCKETS; i++)
-        into->counts[i] += from->counts[i];
-    into->count += from->count;
-    into->sum += from->sum;
-    if (from->max > into->max)
-        into->max = from->max;
-}
-
 uint64_t
 hist_quantile(const struct hist *h, double q)
 {

@@ -25,7 +25,6 @@ struct hist {
 
 void hist_init(struct hist *h);
 void hist_add(struct hist *h, uint64_t value);
-void hist_merge(struct hist *into, const struct hist *from);
 
 /* The smallest value that at least the fraction `q` (0..1) of all values do not exceed, rounded
  * up to the end of its bucket and never above the maximum. 0 for an empty histogram. */

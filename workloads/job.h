@@ -61,7 +61,7 @@ struct gh_job {
 /* Ask all jobs of this process to stop: for a SIGINT handler (async-signal-safe). */
 void job_interrupt(void);
 bool job_interrupted(void);
-/* Forget an earlier job_interrupt: for a process that runs several jobs. */
+/* Forget an earlier job_interrupt: for tests, which run several jobs in a process. */
 void job_interrupt_clear(void);
 
 /* Stop the running timer's clock while something is prepared that is not the work; and go on.

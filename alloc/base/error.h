@@ -8,16 +8,11 @@
 
 GH_EXTERN_C_BEGIN
 
-/* Exit codes, everywhere: 0 done, 1 the run or the check failed, 2 usage, 3 inconclusive,
- * 4 environment unfit, 130/143 on signals. */
+/* Exit codes, everywhere: 0 done, 1 the run or the check failed, 2 usage; or 128 + a signal. */
 enum gh_exit {
     GH_EXIT_OK = 0,
     GH_EXIT_FAILED = 1,
     GH_EXIT_USAGE = 2,
-    GH_EXIT_INCONCLUSIVE = 3,
-    GH_EXIT_UNFIT = 4,
-    GH_EXIT_SIGINT = 130,
-    GH_EXIT_SIGTERM = 143,
 };
 
 struct gh_error {

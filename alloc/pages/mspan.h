@@ -22,6 +22,7 @@
 #ifndef GH_ALLOC_PAGES_MSPAN_H
 #define GH_ALLOC_PAGES_MSPAN_H
 
+#include "alloc/base/compiler.h"
 #include "alloc/base/config.h"
 #include "alloc/base/type.h"
 
@@ -86,5 +87,12 @@ struct mspan {
     void *manual_free;     /* stacks: free pieces of this span */
     uint8_t stack_order;
 };
+
+/* The bitmap of references of the page at `page`: Note [inline marks]. */
+GH_INLINE uint64_t *
+mspan_bitmap(uintptr_t page, bool inline_marks)
+{
+    return (uint64_t *)(page + (inline_marks ? INLINE_SCANS_OFF : GH_PAGE) - SPAN_BITMAP_BYTES);
+}
 
 #endif

@@ -152,8 +152,8 @@ struct pages {
     _Atomic(uint64_t) used[SPAN_USES]; /* bytes in spans, without what locals have taken */
     _Atomic(uint64_t) mapped;          /* bytes of the heap in all */
     _Atomic(uint64_t) released;        /* bytes of free pages not backed by memory */
-    /* bytes since the start: by the background, by allocations, on demand */
-    _Atomic(uint64_t) scavenged_background, scavenged_eager, scavenged_forced;
+    /* bytes since the start: by the background, by allocations */
+    _Atomic(uint64_t) scavenged_background, scavenged_eager;
     /* time that allocations have spent on it, since the limiter took it away last */
     _Atomic(uint64_t) scavenge_assist_ns;
 

@@ -84,8 +84,9 @@ scavenge_above_goal(struct pages *p)
     return goal != UINT64_MAX && pages_retained(p) > goal;
 }
 
+/* Bytes, or ns. */
 static void
-scavenge_book(_Atomic(uint64_t) *counter, size_t n)
+scavenge_add(_Atomic(uint64_t) *counter, uint64_t n)
 {
     /* relaxed: statistics */
     atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
@@ -104,7 +105,7 @@ pages_scavenge(struct pages *p, size_t bytes, bool background)
         if (most < GH_PAGE || !scavenge_step(p, most / GH_PAGE, false, &released))
             break;
     }
-    scavenge_book(background ? &p->scavenged_background : &p->scavenged_eager, released);
+    scavenge_add(background ? &p->scavenged_background : &p->scavenged_eager, released);
     return released;
 }
 
@@ -114,7 +115,6 @@ pages_scavenge_all(struct pages *p)
     size_t released = 0;
     while (scavenge_step(p, CHUNK_PAGES, true, &released)) {
     }
-    scavenge_book(&p->scavenged_forced, released);
     return released;
 }
 
@@ -148,8 +148,8 @@ scavenge_assist(struct pages *p, uint64_t excess, uint64_t fresh)
         if (atomic_load_explicit(&p->limiter_on, memory_order_relaxed))
             break;
     }
-    scavenge_book(&p->scavenged_eager, released);
-    scavenge_book(&p->scavenge_assist_ns, (size_t)(os_now_ns() - begin));
+    scavenge_add(&p->scavenged_eager, released);
+    scavenge_add(&p->scavenge_assist_ns, (uint64_t)(os_now_ns() - begin));
 }
 
 uint64_t

@@ -49,6 +49,9 @@ GH_API void gh_heap_close(struct gh_heap *heap);
 
 /* The names of the collectors, NULL-terminated. */
 GH_API const char *const *gh_collectors(void);
+/* The one that is at work: a debug switch may put another in the place of the configured one,
+ * also "sbrk", which is not among those. */
+GH_API const char *gh_collector(const struct gh_heap *heap);
 
 /* The ways to mark: "spans" (the page of a small object is queued, and its objects are scanned
  * together) and "objects" (each for itself). NULL-terminated. */
@@ -87,7 +90,6 @@ GH_API uint64_t gh_set_memory_limit(struct gh_mutator *m, uint64_t bytes);
 GH_API uint64_t gh_memory_limit(const struct gh_heap *heap);
 /* False if nothing is ever collected, whoever asks (GODEBUG=sbrk=1). */
 GH_API bool gh_collects(const struct gh_heap *heap);
-GH_API int gh_procs(const struct gh_heap *heap);
 /* debug.FreeOSMemory: collect, then return everything free to the OS. Safepoint. */
 GH_API void gh_free_os_memory(struct gh_mutator *m);
 

@@ -34,7 +34,7 @@ struct gh_memstats {
     uint64_t heap_marked; /* bytes marked by the last cycle */
     uint64_t stack_scan, globals_scan, heap_scan; /* scannable bytes */
     uint64_t gc_cpu_mark_assist_ns, gc_cpu_mark_dedicated_ns, gc_cpu_mark_idle_ns;
-    uint64_t gc_cpu_pause_ns, gc_cpu_sweep_ns, scavenge_background_ns;
+    uint64_t gc_cpu_pause_ns, scavenge_background_ns;
     uint64_t stack_copies, stack_shrinks; /* how often stacks grew by copying, shrank */
     uint64_t heap_peak;                   /* largest heap_live seen at a collection or now */
 };

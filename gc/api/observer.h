@@ -65,7 +65,7 @@ struct gh_cycle {
     uint64_t goal;                                    /* bytes: the goal of this cycle */
     uint64_t stack_scan, globals_scan, heap_scan;     /* bytes */
     uint64_t objects_marked;
-    uint64_t next_goal, next_trigger;
+    uint64_t next_goal;
     int64_t stop_waits_ns[2]; /* of each stop: until the last mutator had stopped */
     uint32_t restarts;        /* how often mark termination found work left */
     int64_t restart_ns;       /* stopped in vain: mark terminations that went back to marking */

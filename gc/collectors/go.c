@@ -71,10 +71,7 @@ go_begin_mark_stw(struct gh_heap *heap, enum gc_trigger why)
     pools_clean_stw(&heap->pools);
     side_roots_start_stw(&heap->side_roots);
     atomic_store_explicit(&heap->pacer.globals_scan, c->globals_scan, memory_order_relaxed);
-    pacer_start_cycle(&heap->pacer, os_now_ns(), heap->config.procs,
-                      why <= GC_TRIGGER_HEAP   ? PACER_HEAP
-                      : why == GC_TRIGGER_TIME ? PACER_TIME
-                                               : PACER_FORCED);
+    pacer_start_cycle(&heap->pacer, os_now_ns(), heap->config.procs, why == GC_TRIGGER_TIME);
     mark_phase_start_stw(&heap->mark_phase);
 }
 
@@ -160,7 +157,7 @@ go_pace_stw(struct gh_heap *heap)
 {
     struct gh_cycle *c = &heap->cycles.cycle;
     struct pacer *p = &heap->pacer;
-    pacer_end_cycle(p, os_now_ns(), heap->config.procs, c->forced, &c->pacing);
+    pacer_end_cycle(p, os_now_ns(), heap->config.procs, &c->pacing);
     pacer_reset_live(p, c->heap_marked);
     heap_refresh_memory(heap);
     pacer_commit(p, false);
@@ -399,7 +396,6 @@ go_collect(struct gh_heap *heap, struct mutator *self, enum gc_trigger why)
 
 const struct collector collector_go = {
     .name = "go",
-    .help = "concurrent tri-colour mark-sweep, as Go's",
     .concurrent = true,
     .collect = go_collect,
     .terminate = go_terminate,

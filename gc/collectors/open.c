@@ -3,6 +3,7 @@
 
 #include "alloc/base/bits.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,15 +35,34 @@ gh_markers(void)
     return marker_names;
 }
 
+/* The one asked for, unless a debug switch puts another in its place. */
 static const struct collector *
-open_find_collector(const char *name)
+open_choose_collector(const struct gh_config *c)
 {
-    if (name == NULL)
-        return collectors[0];
-    for (size_t i = 0; i < sizeof collectors / sizeof *collectors; i++)
-        if (strcmp(collectors[i]->name, name) == 0)
+    if (c->debug.sbrk)
+        return &collector_sbrk;
+    if (c->debug.gcstoptheworld > 0)
+        return &collector_stw;
+    for (size_t i = 0; c->collector != NULL && collector_names[i] != NULL; i++)
+        if (strcmp(collector_names[i], c->collector) == 0)
             return collectors[i];
-    return NULL;
+    return collectors[0];
+}
+
+/* NULL is the default. */
+static bool
+open_check_name(const char *what, const char *name, const char *const *names,
+                struct gh_error *err)
+{
+    char all[100] = "";
+    for (size_t i = 0; names[i] != NULL; i++) {
+        if (name == NULL || strcmp(names[i], name) == 0)
+            return true;
+        size_t used = strlen(all);
+        snprintf(all + used, sizeof all - used, "%s%s", i > 0 ? ", " : "", names[i]);
+    }
+    return gh_error_set(err, GH_EXIT_USAGE, "%s: there is no \"%.60s\"; there are: %s", what,
+                        name, all);
 }
 
 static bool
@@ -51,10 +71,8 @@ open_check_config(const struct gh_config *c, struct gh_error *err)
     if (c->procs < 0 || c->procs > GH_PROCS_MAX)
         return gh_error_set(err, GH_EXIT_USAGE, "procs: %d is out of range (1 to %d)", c->procs,
                             GH_PROCS_MAX);
-    if (open_find_collector(c->collector) == NULL)
-        return gh_error_set(err, GH_EXIT_USAGE,
-                            "collector: there is no \"%s\"; there are: go, stw", c->collector);
-    return true;
+    return open_check_name("collector", c->collector, collector_names, err) &&
+           open_check_name("marker", c->marker, marker_names, err);
 }
 
 /* --- what the lower rooms ask of the upper ones --- */
@@ -96,6 +114,88 @@ client_late_publish(void *ctx)
     marker_publish(&h->mark_phase.late_worker);
 }
 
+/* --- opening and closing --- */
+
+static void
+open_settle_config(struct gh_heap *h, const struct gh_config *config)
+{
+    h->config = *config;
+    if (h->config.procs == 0)
+        h->config.procs = os_procs();
+    h->collector = open_choose_collector(config);
+    if (h->collector == &collector_sbrk) {
+        h->config.gogc = GH_GOGC_OFF;
+        h->config.memory_limit = GH_MEMORY_LIMIT_OFF;
+    }
+    h->opened_at_ns = os_now_ns();
+}
+
+static void
+open_account(struct gh_heap *h)
+{
+    os_account_init(&h->account, h->config.madv_free);
+    h->account.hard_decommit = h->config.debug.harddecommit;
+    h->account.no_huge_pages = h->config.debug.disablethp;
+    persistent_init(&h->persistent, &h->account);
+}
+
+/* From sched to limiter: what cannot fail, given memory and a space. */
+static void
+open_parts(struct gh_heap *h)
+{
+    const struct gh_config *c = &h->config;
+    sched_open(&h->sched, h, &h->space, &h->pages, c->procs);
+    h->sched.shrink_stacks = c->shrink_stacks;
+    pages_set_memory_limit(&h->pages, c->memory_limit);
+    roots_init(&h->roots);
+    pools_init(&h->pools);
+    uarenas_init(&h->uarenas, h);
+    side_roots_init(&h->side_roots, h);
+    pacer_init(&h->pacer, c->gogc, c->memory_limit, c->procs);
+    pacer_set_concurrent(&h->pacer, h->collector->concurrent);
+    limiter_init(&h->limiter, os_now_ns(), c->procs);
+}
+
+static void
+close_parts(struct gh_heap *h)
+{
+    uarenas_finish(&h->uarenas);
+    pools_finish(&h->pools);
+    roots_finish(&h->roots);
+    sched_close(&h->sched);
+}
+
+static bool
+open_marker(struct gh_heap *h, struct gh_error *err)
+{
+    const struct gh_config *c = &h->config;
+    if (!marker_open(&h->marker, &h->pages, &h->space, c->procs))
+        return gh_error_set(err, GH_EXIT_FAILED, "out of memory: no room for %d mark workers",
+                            c->procs);
+    h->marker.ignore_bad_pointers = !c->debug.invalidptr;
+    h->marker.by_object = c->marker != NULL && strcmp(c->marker, "objects") == 0;
+    return true;
+}
+
+/* From specials to background. */
+static void
+open_cycles(struct gh_heap *h)
+{
+    specials_open(&h->specials, h);
+    lock_init(&h->cycles.lock, LOCK_RANK_CYCLE);
+    cond_init(&h->cycles.ended);
+    background_init(&h->background);
+}
+
+static void
+close_cycles(struct gh_heap *h)
+{
+    background_close(&h->background);
+    cond_finish(&h->cycles.ended);
+    lock_finish(&h->cycles.lock);
+    specials_close(&h->specials);
+}
+
 static void
 open_connect(struct gh_heap *h)
 {
@@ -105,8 +205,6 @@ open_connect(struct gh_heap *h)
     h->roots.late_publish = client_late_publish;
     h->roots.late_ctx = h;
     h->mark_phase.terminate = h->collector->terminate;
-    lock_init(&h->cycles.lock, LOCK_RANK_CYCLE);
-    cond_init(&h->cycles.ended);
 }
 
 struct gh_heap *
@@ -120,60 +218,30 @@ gh_heap_open(const struct gh_config *config, struct gh_error *err)
         return NULL;
     }
     memset(h, 0, sizeof *h);
-    h->config = *config;
-    if (h->config.procs == 0)
-        h->config.procs = os_procs();
-    h->collector = config->debug.gcstoptheworld > 0 ? &collector_stw
-                                                    : open_find_collector(config->collector);
-    if (h->config.debug.sbrk) {
-        h->collector = &collector_sbrk;
-        h->config.gogc = GH_GOGC_OFF;
-        h->config.memory_limit = GH_MEMORY_LIMIT_OFF;
-    }
-    h->opened_at_ns = os_now_ns();
-    os_account_init(&h->account, config->madv_free);
-    h->account.hard_decommit = config->debug.harddecommit;
-    h->account.no_huge_pages = config->debug.disablethp;
-    persistent_init(&h->persistent, &h->account);
+    open_settle_config(h, config);
+    open_account(h);
     if (!pages_open(&h->pages, &h->account, &h->persistent, err))
         goto fail_pages;
     if (!gospace_open(&h->space, &h->pages, err))
         goto fail_space;
     h->space.clobber_free = config->debug.clobberfree;
-    sched_open(&h->sched, h, &h->space, &h->pages, h->config.procs);
-    h->sched.shrink_stacks = config->shrink_stacks;
-    pages_set_memory_limit(&h->pages, h->config.memory_limit);
-    roots_init(&h->roots);
-    pools_init(&h->pools);
-    uarenas_init(&h->uarenas, h);
-    side_roots_init(&h->side_roots, h);
-    pacer_init(&h->pacer, h->config.gogc, h->config.memory_limit, h->config.procs);
-    pacer_set_concurrent(&h->pacer, h->collector->concurrent);
-    limiter_init(&h->limiter, os_now_ns(), h->config.procs);
-    if (!marker_open(&h->marker, &h->pages, &h->space, h->config.procs)) {
-        gh_error_set(err, GH_EXIT_FAILED, "out of memory: no room for %d mark workers",
-                     h->config.procs);
+    open_parts(h);
+    if (!open_marker(h, err))
         goto fail_marker;
-    }
-    h->marker.ignore_bad_pointers = !config->debug.invalidptr;
-    h->marker.by_object = config->marker != NULL && strcmp(config->marker, "objects") == 0;
+    open_cycles(h);
     if (!mark_phase_open(&h->mark_phase, h)) {
         gh_error_set(err, GH_EXIT_FAILED, "out of memory: no room for %d mark threads",
                      h->config.procs);
         goto fail_phase;
     }
     open_connect(h);
-    specials_open(&h->specials, h);
-    background_init(&h->background);
     return h;
 
 fail_phase:
+    close_cycles(h);
     marker_close(&h->marker);
 fail_marker:
-    uarenas_finish(&h->uarenas);
-    pools_finish(&h->pools);
-    roots_finish(&h->roots);
-    sched_close(&h->sched);
+    close_parts(h);
     gospace_close(&h->space);
 fail_space:
     pages_close(&h->pages);
@@ -183,6 +251,7 @@ fail_pages:
     return NULL;
 }
 
+/* First the threads come to rest, in the order in which they wait for each other. */
 void
 gh_heap_close(struct gh_heap *h)
 {
@@ -194,15 +263,9 @@ gh_heap_close(struct gh_heap *h)
     if (h->collector->settle != NULL)
         h->collector->settle(h);
     mark_phase_close(&h->mark_phase);
-    background_close(&h->background);
-    cond_finish(&h->cycles.ended);
-    lock_finish(&h->cycles.lock);
-    specials_close(&h->specials);
+    close_cycles(h);
     marker_close(&h->marker);
-    uarenas_finish(&h->uarenas);
-    pools_finish(&h->pools);
-    roots_finish(&h->roots);
-    sched_close(&h->sched);
+    close_parts(h);
     gospace_close(&h->space);
     pages_close(&h->pages);
     persistent_finish(&h->persistent);
@@ -297,6 +360,12 @@ gh_settle(struct gh_mutator *m)
     gh_blocked_exit(m);
 }
 
+const char *
+gh_collector(const struct gh_heap *h)
+{
+    return h->collector->name;
+}
+
 int
 gh_set_gogc(struct gh_mutator *m, int percent)
 {
@@ -345,12 +414,6 @@ bool
 gh_collects(const struct gh_heap *h)
 {
     return h->collector != &collector_sbrk;
-}
-
-int
-gh_procs(const struct gh_heap *h)
-{
-    return h->config.procs;
 }
 
 void

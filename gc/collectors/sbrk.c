@@ -18,6 +18,5 @@ sbrk_collect(struct gh_heap *heap, struct mutator *self, enum gc_trigger why)
 
 const struct collector collector_sbrk = {
     .name = "sbrk",
-    .help = "no collection: memory is taken from the OS and never given back",
     .collect = sbrk_collect,
 };

@@ -30,7 +30,7 @@ stw_mark(struct gh_heap *heap, struct gh_cycle *c, bool verify)
     c->globals_scan += side_roots_visit(&heap->side_roots, marker_root, &k->workers[0]);
     for (struct mutator *m = world_first(&heap->sched); m != NULL; m = world_next(m))
         c->stack_scan += stack_scan(m, marker_root, &k->workers[0]);
-    specials_mark_roots(heap, &k->workers[0]);
+    specials_mark_roots_stw(heap, &k->workers[0]);
 
     struct mark_result found;
     marker_finish_stw(k, &found);
@@ -118,6 +118,5 @@ stw_collect(struct gh_heap *heap, struct mutator *self, enum gc_trigger why)
 
 const struct collector collector_stw = {
     .name = "stw",
-    .help = "parallel stop-the-world mark, lazy and background sweep",
     .collect = stw_collect,
 };

@@ -76,7 +76,6 @@ static void
 background_sweep(struct gh_heap *heap)
 {
     struct background *b = &heap->background;
-    int64_t begin = os_thread_cpu_ns();
     bool more = true;
     while (more && !background_closing(b)) {
         if (!background_enter(heap)) {
@@ -92,9 +91,6 @@ background_sweep(struct gh_heap *heap)
         background_leave(heap);
         sched_yield();
     }
-    /* relaxed: statistics */
-    atomic_fetch_add_explicit(&b->sweep_cpu_ns, (uint64_t)(os_thread_cpu_ns() - begin),
-                              memory_order_relaxed);
 }
 
 /* When a collection is due for want of another: a period after the last one, or after the last
@@ -108,9 +104,9 @@ background_time_of_force(struct gh_heap *heap, int64_t attempted_at)
     return (since > attempted_at ? since : attempted_at) + heap->background.force_period_ns;
 }
 
-/* Wake the scavenger. */
+/* A cycle is swept: let the scavenger know, who tells of it and looks for work again. */
 static void
-background_swept(struct background *b)
+background_tell_scavenger(struct background *b)
 {
     lock_acquire(&b->lock);
     b->scavenge_round++;
@@ -202,7 +198,7 @@ background_sweeper(void *arg)
         lock_release(&b->lock);
         if (sweep) {
             background_sweep(heap);
-            background_swept(b);
+            background_tell_scavenger(b);
             if (b->idle.collected)
                 idle_release(heap);
             else

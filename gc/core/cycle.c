@@ -54,7 +54,6 @@ heap_book_cycle_stw(struct gh_heap *heap, struct gh_cycle *c, int64_t now)
 
     c->goal = p->last_goal;
     c->next_goal = pacer_heap_goal(p);
-    c->next_trigger = pacer_trigger(p);
     heap->sweep_watch.pages_per_byte = 0;
     heap->sweep_watch.live_basis = pacer_live(p);
     heap_pace_sweep_stw(heap);
@@ -99,7 +98,7 @@ void
 heap_pace_sweep_stw(struct gh_heap *heap)
 {
     uint64_t live = pacer_live(&heap->pacer);
-    gospace_pace_sweep(&heap->space, live, pacer_trigger(&heap->pacer));
+    gospace_pace_sweep_stw(&heap->space, live, pacer_trigger(&heap->pacer));
     if (gospace_sweep_done(&heap->space))
         return; /* what was its pace remains so */
     heap->sweep_watch.live_basis = live;

@@ -46,10 +46,10 @@ finalizers_is_tiny(const struct mspan *s)
 }
 
 static void
-shade_ref(void *ctx, uintptr_t ref)
+shade_word(void *ctx, void **slot)
 {
     struct gh_mutator *m = ctx;
-    barrier_shade(mutator_of(m), ref);
+    barrier_shade(mutator_of(m), specials_load(slot));
 }
 
 /* Take the finalizer at `at` away, if there is one. Returns its ctx. */
@@ -108,7 +108,7 @@ gh_set_finalizer(struct gh_mutator *m, void *obj, gh_finalizer_fn *fn, void *ctx
         .at = (uintptr_t)obj, .kind = SPECIAL_FINALIZER, .finalizer = {.fn = fn, .ctx = ctx}};
     finalizers_set(sp, o.span, &what);
     if (GH_UNLIKELY(m->barrier_on)) { /* specials.h, Note [specials]: roots */
-        specials_each_ref(&o, shade_ref, m);
+        specials_each_ref(&o, shade_word, m);
         barrier_shade(mutator_of(m), (uintptr_t)ctx);
     }
 }

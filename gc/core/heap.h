@@ -28,7 +28,6 @@ enum gc_trigger {
 /* A collector is a policy: what happens between the decision to collect and the next one. */
 struct collector {
     const char *name;
-    const char *help;
     bool concurrent; /* marks beside the mutators: the pacer keeps a runway */
     /* Run a cycle on the calling thread, unless the reason has gone away since it was found
      * (GC_TRIGGER_HEAP and _TIME only). `self` is the thread's mutator or NULL. Safepoint. */
@@ -104,9 +103,9 @@ struct gh_heap {
     struct limiter limiter;
     struct marker marker;
     struct specials specials;
-    struct mark_phase mark_phase;
     struct cycles cycles;
     struct background background;
+    struct mark_phase mark_phase;
     struct sweep_watch sweep_watch;
 
     /* world-stopped only */

@@ -52,7 +52,6 @@ limiter_pour(struct limiter *l, int64_t mutator_ns, int64_t gc_ns)
     uint64_t room = l->capacity_ns - l->fill_ns;
     bool was_full = room == 0;
     if (change > 0 && room <= (uint64_t)change) {
-        l->overflow_ns = sat_add(l->overflow_ns, (uint64_t)change - room);
         l->fill_ns = l->capacity_ns;
         if (!was_full)
             limiter_switch(l, true);
@@ -109,24 +108,9 @@ limiter_update_held(struct limiter *l, int64_t now_ns)
 void
 limiter_init(struct limiter *l, int64_t now_ns, int procs)
 {
-    *l = (struct limiter){.last_update_ns = now_ns};
-    limiter_reset_capacity(l, now_ns, procs);
-}
-
-void
-limiter_reset_capacity(struct limiter *l, int64_t now_ns, int procs)
-{
-    limiter_enter_stw(l);
-    limiter_update_held(l, now_ns);
-    l->procs = procs;
-    l->capacity_ns = (uint64_t)procs * (uint64_t)LIMITER_PER_PROC_NS;
-    if (l->fill_ns > l->capacity_ns) {
-        l->fill_ns = l->capacity_ns;
-        limiter_switch(l, true);
-    } else if (l->fill_ns < l->capacity_ns) {
-        limiter_switch(l, false);
-    }
-    limiter_leave(l);
+    *l = (struct limiter){.last_update_ns = now_ns,
+                          .procs = procs,
+                          .capacity_ns = (uint64_t)procs * (uint64_t)LIMITER_PER_PROC_NS};
 }
 
 bool

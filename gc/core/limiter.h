@@ -10,10 +10,10 @@
  * more than half of the time, by a second of each processor in sum; and as the bucket is never
  * less than empty, a quiet day earns nothing for the next.
  *
- * Contexts: limiter_start_gc, limiter_finish_gc and limiter_reset_capacity by the thread that
- * has stopped the world; everything else by any thread at any time. An update that meets
- * another is dropped: what it would have brought stays in the pools for the next. No locks of
- * the rank table: `updating` is tried, never waited for in a running world.
+ * Contexts: limiter_start_gc and limiter_finish_gc by the thread that has stopped the world;
+ * everything else by any thread at any time. An update that meets another is dropped: what it
+ * would have brought stays in the pools for the next. No locks of the rank table: `updating` is
+ * tried, never waited for in a running world.
  *
  * All times in ns; `now_ns` on one monotonic clock. */
 #ifndef GH_GC_CORE_LIMITER_H
@@ -30,7 +30,6 @@ static const int64_t LIMITER_PER_PROC_NS = 1000 * 1000 * 1000; /* the bucket's s
 struct limiter {
     /* owner: whoever has set `updating` */
     uint64_t fill_ns, capacity_ns; /* fill <= capacity */
-    uint64_t overflow_ns;          /* all that did not fit, since the beginning */
     bool gc_on;                    /* marking: a quarter of the time is the background's */
     bool transitioning;            /* between limiter_start_gc and limiter_finish_gc */
     int procs;
@@ -77,8 +76,5 @@ void limiter_add_idle_ns(struct limiter *l, int64_t ns);
  */
 void limiter_start_gc(struct limiter *l, bool gc_on, int64_t now_ns);
 void limiter_finish_gc(struct limiter *l, int64_t now_ns);
-
-/* Another number of processors. Not while marking. */
-void limiter_reset_capacity(struct limiter *l, int64_t now_ns, int procs);
 
 #endif

@@ -3,8 +3,7 @@
  * malloc.go.
  *
  * Contexts: owner mutator, running. Everything here can be a safepoint. */
-#include "gc/core/assist.h"
-#include "gc/core/heap.h"
+#include "gc/core/malloc.h"
 
 #include <inttypes.h>
 
@@ -33,27 +32,12 @@ malloc_collect_if_due(struct mutator *m, size_t bytes)
         heap->collector->collect(heap, m, GC_TRIGGER_TORTURE);
 }
 
-/* The OS refuses: collect, and sweep all of it, so that dead spans become pages. */
-GH_COLD static void
+GH_COLD void
 malloc_last_resort(struct mutator *m)
 {
     struct gh_heap *heap = m->pub.heap;
     heap->collector->collect(heap, m, GC_TRIGGER_FORCED);
     gospace_finish_sweep(&heap->space);
-}
-
-/* What was taken counts towards the next collection, and has to be paid for in this one. */
-GH_INLINE void
-malloc_book(struct mutator *m, const struct refill *took)
-{
-    struct gh_heap *heap = m->pub.heap;
-    pacer_update(&heap->pacer, (int64_t)took->live_bytes, (int64_t)took->scan_bytes);
-    assist_charge(m, took->live_bytes);
-    heap_watch_sweep(heap);
-    if (GH_UNLIKELY(heap->pacer.memory_limit != GH_MEMORY_LIMIT_OFF)) {
-        heap_refresh_memory(heap);
-        heap_update_limiter(heap);
-    }
 }
 
 /* The run of `span_class` is used up: make sure that there is a slot in it. */
@@ -78,16 +62,24 @@ malloc_refill(struct mutator *m, unsigned span_class, uint64_t mask)
     malloc_book(m, &took);
 }
 
-static void *
-malloc_large(struct mutator *m, size_t bytes, const struct gh_type *type)
+void
+malloc_prepare(struct mutator *m, size_t bytes, size_t caller_sweeps_pages)
 {
     struct gh_heap *heap = m->pub.heap;
     mutator_safepoint(m);
     malloc_collect_if_due(m, bytes);
     assist_charge(m, bytes);
     assist_pay(m);
-    gospace_deduct_sweep_credit(&heap->space, &m->cache, bytes, bytes / GH_PAGE,
+    assist_charge(m, (size_t)0 - bytes); /* what is really taken is booked afterwards */
+    gospace_deduct_sweep_credit(&heap->space, &m->cache, bytes, caller_sweeps_pages,
                                 pacer_live(&heap->pacer));
+}
+
+static void *
+malloc_large(struct mutator *m, size_t bytes, const struct gh_type *type)
+{
+    struct gh_heap *heap = m->pub.heap;
+    malloc_prepare(m, bytes, bytes / GH_PAGE);
     struct refill took = {0};
     void *p = gospace_alloc_large(&heap->space, &m->cache, bytes, type, &took);
     if (p == NULL) {
@@ -96,7 +88,6 @@ malloc_large(struct mutator *m, size_t bytes, const struct gh_type *type)
         if (p == NULL)
             malloc_fail(heap, bytes);
     }
-    assist_charge(m, (size_t)0 - bytes); /* what it really took is booked now */
     malloc_book(m, &took);
     return p;
 }

@@ -264,7 +264,6 @@ marker_add_up(struct mark_worker *w, struct mark_result *out)
     out->bytes += w->large_bytes[0] + w->large_bytes[1];
     out->scan_bytes += w->large_bytes[0];
     out->cpu_ns += w->busy_ns;
-    out->scan_work += w->scan_work;
     for (unsigned c = 0; c < GH_CLASSES; c++) {
         out->scan[c].single_objects += w->scan[c].single_objects;
         out->scan[c].sparse_objects += w->scan[c].sparse_objects;

@@ -45,7 +45,7 @@ struct mark_worker {
     bool silent;                /* its owner holds locks, or does not stop with the world: do
                                  * not call marker.published */
     const uintptr_t *wanted;    /* stop early when it is UINTPTR_MAX; may be NULL */
-    uint64_t scan_work;         /* bytes scanned, ever */
+    uint64_t scan_work;         /* bytes scanned in this cycle */
     uint64_t scan_limit;        /* marker_drain stops when scan_work is past it */
     bool stealable;             /* others may take pages from its queue */
     unsigned victim;            /* whom it looks at first to steal from */
@@ -97,7 +97,6 @@ struct mark_result {
     uint64_t objects, bytes;
     uint64_t scan_bytes; /* of `bytes`: objects with references */
     int64_t cpu_ns;      /* CPU time of all workers */
-    uint64_t scan_work;  /* bytes scanned */
     struct gh_scan_stats scan[GH_CLASSES];
 };
 

@@ -93,7 +93,6 @@ memstats_cycles(struct gh_heap *heap, struct gh_memstats *s)
     s->gc_cpu_mark_dedicated_ns = t->mark_cpu_ns - t->assist_cpu_ns;
     s->gc_cpu_mark_idle_ns = t->idle_cpu_ns;
     s->gc_cpu_pause_ns = t->pause_cpu_ns;
-    s->gc_cpu_sweep_ns = load(&heap->background.sweep_cpu_ns);
     s->scavenge_background_ns = load(&heap->background.scavenge_cpu_ns);
     s->heap_live = pacer_live(&heap->pacer);
     s->heap_marked = heap->pacer.heap_marked;

@@ -80,10 +80,6 @@ pacer_share_processors(struct pacer *p, int procs)
             dedicated--;
         p->fractional_goal = (share - dedicated) / procs;
     }
-    if (p->stop_the_world) {
-        dedicated = procs;
-        p->fractional_goal = 0;
-    }
     p->dedicated = dedicated;
 }
 
@@ -100,7 +96,7 @@ pacer_zero_cycle(struct pacer *p)
 }
 
 void
-pacer_start_cycle(struct pacer *p, int64_t now_ns, int procs, enum pacer_why why)
+pacer_start_cycle(struct pacer *p, int64_t now_ns, int procs, bool idle)
 {
     if (procs < 1)
         procs = 1;
@@ -111,7 +107,7 @@ pacer_start_cycle(struct pacer *p, int64_t now_ns, int procs, enum pacer_why why
     p->marking = true;
     pacer_share_processors(p, procs);
     /* a fractional worker alone is not sure to get on: then one idle one may always help */
-    p->idle_max = why != PACER_TIME ? procs - p->dedicated : p->dedicated == 0 ? 1 : 0;
+    p->idle_max = !idle ? procs - p->dedicated : p->dedicated == 0 ? 1 : 0;
     pacer_revise(p);
     pacer_store(&p->goal, pacer_heap_goal(p));
     p->pacing = (struct gh_pacing){
@@ -225,10 +221,8 @@ pacer_estimate(struct pacer *p, double measured)
 }
 
 void
-pacer_end_cycle(struct pacer *p, int64_t now_ns, int procs, bool user_forced,
-                struct gh_pacing *out)
+pacer_end_cycle(struct pacer *p, int64_t now_ns, int procs, struct gh_pacing *out)
 {
-    (void)user_forced;
     if (procs < 1)
         procs = 1;
     uint64_t live = pacer_live(p);

@@ -27,12 +27,6 @@
 
 #include <stdatomic.h>
 
-enum pacer_why {
-    PACER_HEAP, /* the heap has reached the trigger */
-    PACER_TIME, /* no cycle for two minutes: the program is idle, do not wake all processors */
-    PACER_FORCED, /* somebody asked */
-};
-
 enum { PACER_CONS_MARKS = 4 };
 
 /* Of all time the processors have, what marking in the background takes. Assists come on top,
@@ -42,14 +36,9 @@ static const double PACER_UTILIZATION = 0.25;
 /* The least heap at which to collect, at GOGC=100; also the least runway of large heaps. */
 static const uint64_t PACER_HEAP_MINIMUM = UINT64_C(4) << 20;
 
-/* How marking and allocating threads batch what they report (gcCreditSlack,
- * gcAssistTimeSlack, gcOverAssistWork, maxStackScanSlack). */
-enum {
-    PACER_CREDIT_SLACK = 2000,
-    PACER_ASSIST_SLACK_NS = 5000,
-    PACER_OVER_ASSIST = 64 << 10,
-    PACER_STACK_SLACK = 8 << 10,
-};
+/* The least scan work of an assist: what it does too much is credit for later (Go:
+ * gcOverAssistWork). */
+enum { PACER_OVER_ASSIST = 64 << 10 };
 
 /* What the memory limit has to know of the heap's pages. */
 struct pacer_memory {
@@ -63,7 +52,6 @@ struct pacer {
     int gogc;              /* percent, or negative: off */
     uint64_t memory_limit; /* GH_MEMORY_LIMIT_OFF: none */
     bool concurrent;       /* false: a cycle takes no runway, trigger = goal */
-    bool stop_the_world;   /* GODEBUG=gcstoptheworld: every processor is dedicated to marking */
 
     /* world-stopped only for writing */
     bool marking;            /* between start_cycle and end_cycle */
@@ -133,14 +121,14 @@ uint64_t pacer_trigger(const struct pacer *p);
 
 /* --- pacer.c: a cycle --- */
 
-/* Marking begins: how many workers, and the first assist ratio. World stopped. */
-void pacer_start_cycle(struct pacer *p, int64_t now_ns, int procs, enum pacer_why why);
+/* Marking begins: how many workers, and the first assist ratio. `idle`: there was no cycle for
+ * long, and the program does next to nothing: do not wake all processors. World stopped. */
+void pacer_start_cycle(struct pacer *p, int64_t now_ns, int procs, bool idle);
 /* Recompute the assist ratio from where heap and work stand. While marking; any thread. */
 void pacer_revise(struct pacer *p);
 /* Marking is over: measure cons/mark. `out`, if not NULL, gets the cycle's record. World
- * stopped. `user_forced` changes nothing, as in Go: a forced cycle measures as well as any. */
-void pacer_end_cycle(struct pacer *p, int64_t now_ns, int procs, bool user_forced,
-                     struct gh_pacing *out);
+ * stopped. */
+void pacer_end_cycle(struct pacer *p, int64_t now_ns, int procs, struct gh_pacing *out);
 /* What is live is known: `bytes_marked`. After pacer_end_cycle, before pacer_commit. World
  * stopped. */
 void pacer_reset_live(struct pacer *p, uint64_t bytes_marked);
@@ -182,13 +170,6 @@ pacer_is_due(const struct pacer *p, size_t bytes)
     /* relaxed: a hint, confirmed with the world stopped */
     uint64_t trigger = atomic_load_explicit(&p->trigger, memory_order_relaxed);
     return GH_UNLIKELY(pacer_live(p) + bytes > trigger);
-}
-
-/* Go's test after an allocation: heap_live has reached the trigger. */
-GH_INLINE bool
-pacer_should_start(const struct pacer *p)
-{
-    return GH_UNLIKELY(pacer_live(p) >= pacer_trigger(p));
 }
 
 #endif

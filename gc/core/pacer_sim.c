@@ -138,7 +138,7 @@ pacer_sim_start(struct gh_sim *s, const struct gh_sim_cycle *c)
     atomic_store_explicit(&p->heap_scan, scan + (uint64_t)pacer_sim_room(scan, grown),
                           memory_order_relaxed);
     pacer_sim_account(s, c);
-    pacer_start_cycle(p, 0, s->config.procs, PACER_HEAP);
+    pacer_start_cycle(p, 0, s->config.procs, false);
 }
 
 static bool
@@ -190,7 +190,7 @@ gh_sim_step(struct gh_sim *s, const struct gh_sim_cycle *c, struct gh_sim_result
     *out = r;
 
     atomic_store_explicit(&p->assist_ns, r.assist_ns, memory_order_relaxed);
-    pacer_end_cycle(p, r.mark_ns, s->config.procs, false, NULL);
+    pacer_end_cycle(p, r.mark_ns, s->config.procs, NULL);
     pacer_reset_live(p, (uint64_t)sat_add_signed(live, s->allocated_black));
     pacer_sim_account(s, c);
     pacer_commit(p, false);

@@ -199,6 +199,17 @@ marker_enqueue(struct mark_worker *w, uintptr_t ref)
 
 /* --- scanning one object --- */
 
+/* Of the words that `bits` names, from `at` on, those within [from, to). */
+GH_INLINE void
+scan_mask(struct mark_worker *w, uint64_t bits, uintptr_t at, uintptr_t from, uintptr_t to)
+{
+    for (; bits != 0; bits &= bits - 1) {
+        uintptr_t a = at + bits_ctz(bits) * GH_WORD;
+        if (a >= from && a < to)
+            scan_word(w, a);
+    }
+}
+
 /* Words of [from, to) that `t`, repeated from `data` on, says are references. */
 static void
 scan_typed(struct mark_worker *w, const struct gh_type *t, uintptr_t data, uintptr_t from,
@@ -215,11 +226,7 @@ scan_typed(struct mark_worker *w, const struct gh_type *t, uintptr_t data, uintp
             uint64_t bits = t->ptr_mask[k / 64];
             if (ptr_words - k < 64)
                 bits &= bits_low((unsigned)(ptr_words - k));
-            for (; bits != 0; bits &= bits - 1) {
-                uintptr_t a = tile + (k + bits_ctz(bits)) * GH_WORD;
-                if (a >= from && a < to)
-                    scan_word(w, a);
-            }
+            scan_mask(w, bits, tile + k * GH_WORD, from, to);
         }
     }
 }
@@ -260,7 +267,7 @@ scan_large(struct mark_worker *w, uintptr_t addr, const struct mspan *s)
 static void
 scan_by_bitmap(struct mark_worker *w, uintptr_t obj, const struct mspan *s)
 {
-    const uint64_t *bitmap = (const uint64_t *)(s->base + INLINE_SCANS_OFF - SPAN_BITMAP_BYTES);
+    const uint64_t *bitmap = mspan_bitmap(s->base, true);
     size_t first = (obj - s->base) / GH_WORD, words = s->elemsize / GH_WORD;
     for (size_t k = first; k < first + words; k++)
         /* relaxed: a mutator may be changing the bits of other slots of the word */

@@ -244,7 +244,7 @@ scan_page(struct mark_worker *w, uintptr_t entry)
         .page = page,
         .marks = (uint64_t *)(page + INLINE_MARKS_OFF),
         .scans = (uint64_t *)(page + INLINE_SCANS_OFF),
-        .bitmap = (const uint64_t *)(page + INLINE_SCANS_OFF - SPAN_BITMAP_BYTES),
+        .bitmap = mspan_bitmap(page, true),
         .span_class = span_class,
         .words = sizeclass_bytes[span_class >> 1] / GH_WORD,
         .magic = sizeclass_magic[span_class >> 1],

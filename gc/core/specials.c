@@ -163,26 +163,23 @@ sweep_object(struct specials *sp, struct mspan *s, struct special **link, uintpt
 }
 
 /* The space's hook: `s` is claimed, its marks are complete. Records of marked objects stay. */
-static bool
+static void
 specials_sweep(void *ctx, struct mspan *s)
 {
     struct specials *sp = ctx;
     struct specials_shard *shard = specials_shard_of(sp, s);
-    bool revived = false;
     lock_acquire(&shard->lock);
     for (struct special **link = &s->specials; *link != NULL;) {
         uint32_t index = mspan_index_of(s, (*link)->at);
         uintptr_t end = s->base + (index + 1) * s->elemsize;
         if (!markbits_is_set(s, index)) {
             link = sweep_object(sp, s, link, end);
-            revived |= markbits_is_set(s, index);
-        } else {
-            while (*link != NULL && (*link)->at < end)
-                link = &(*link)->next;
+            continue;
         }
+        while (*link != NULL && (*link)->at < end)
+            link = &(*link)->next;
     }
     lock_release(&shard->lock);
-    return revived;
 }
 
 /* --- beginning and end --- */

@@ -118,7 +118,7 @@ void specials_walk(struct specials *sp,
 /* Every root there is. Contexts as above. */
 void specials_visit(struct specials *sp, const struct specials_visitor *v);
 /* _stw: grey them all. */
-void specials_mark_roots(struct gh_heap *heap, struct mark_worker *w);
+void specials_mark_roots_stw(struct gh_heap *heap, struct mark_worker *w);
 /* _stw, all spans swept: a phase begins that marks them piece by piece. */
 void specials_start_stw(struct specials *sp);
 /* Grey the next piece; false: there is none left to claim. Any marker, while counted as busy.
@@ -127,10 +127,19 @@ bool specials_mark_piece(struct specials *sp, struct mark_worker *w);
 /* _stw, swept and flushed: check every list, and the bits that lead to it. Returns how many
  * records were seen. */
 size_t specials_verify_stw(struct gh_heap *heap);
-/* Call fn(ctx, reference) for what the object leads to now: not NULL, perhaps not of the heap.
- */
-void specials_each_ref(const struct object_ref *o, void (*fn)(void *ctx, uintptr_t ref),
+/* Call fn(ctx, slot) for each word of the object that is a reference or NULL, by its type or
+ * its bits. Not for chunks of user arenas. A mutator may be storing there: specials_load. */
+void specials_each_ref(const struct object_ref *o, void (*fn)(void *ctx, void **slot),
                        void *ctx);
+
+/* What a word of an object holds, which a mutator may be changing: his barrier accounts for
+ * both values. */
+GH_INLINE uintptr_t
+specials_load(void *const *slot)
+{
+    /* acquire: as in scan_word */
+    return __atomic_load_n((const uintptr_t *)slot, __ATOMIC_ACQUIRE);
+}
 
 /* Whether a piece is left to mark. */
 GH_INLINE bool

@@ -14,43 +14,32 @@
 
 /* --- what an object leads to --- */
 
-/* A mutator may be storing, whose barrier accounts for both values. acquire: as in scan_word.
- */
-static void
-refs_word(uintptr_t addr, void (*fn)(void *ctx, uintptr_t ref), void *ctx)
-{
-    uintptr_t v = __atomic_load_n((const uintptr_t *)addr, __ATOMIC_ACQUIRE);
-    if (v != 0)
-        fn(ctx, v);
-}
-
 /* Values of `t`, one after the other. */
 static void
 refs_typed(const struct gh_type *t, uintptr_t from, uintptr_t to,
-           void (*fn)(void *ctx, uintptr_t ref), void *ctx)
+           void (*fn)(void *ctx, void **slot), void *ctx)
 {
     for (uintptr_t value = from; value < to; value += t->size)
         for (size_t k = 0; k < t->ptr_bytes / GH_WORD; k++)
             if ((t->ptr_mask[k / 64] >> k % 64 & 1) && value + k * GH_WORD < to)
-                refs_word(value + k * GH_WORD, fn, ctx);
+                fn(ctx, (void **)(value + k * GH_WORD));
 }
 
 static void
-refs_bitmap(const struct object_ref *o, void (*fn)(void *ctx, uintptr_t ref), void *ctx)
+refs_bitmap(const struct object_ref *o, void (*fn)(void *ctx, void **slot), void *ctx)
 {
     const struct mspan *s = o->span;
-    size_t marks = s->inline_marks ? GH_PAGE - INLINE_SCANS_OFF : 0;
-    const uint64_t *map = (const uint64_t *)(s->base + GH_PAGE - marks - SPAN_BITMAP_BYTES);
+    const uint64_t *map = mspan_bitmap(s->base, s->inline_marks);
     for (uintptr_t a = o->base; a < o->base + s->elemsize; a += GH_WORD) {
         size_t w = (a - s->base) / GH_WORD;
         /* relaxed: the owner may be preparing a run beside the object */
         if (__atomic_load_n(&map[w / 64], __ATOMIC_RELAXED) >> w % 64 & 1)
-            refs_word(a, fn, ctx);
+            fn(ctx, (void **)a);
     }
 }
 
 void
-specials_each_ref(const struct object_ref *o, void (*fn)(void *ctx, uintptr_t ref), void *ctx)
+specials_each_ref(const struct object_ref *o, void (*fn)(void *ctx, void **slot), void *ctx)
 {
     const struct mspan *s = o->span;
     uintptr_t end = o->base + s->elemsize;
@@ -176,16 +165,16 @@ specials_visit(struct specials *sp, const struct specials_visitor *v)
 /* --- marking --- */
 
 static void
-mark_ref(void *ctx, uintptr_t ref)
-{
-    struct mark_worker *w = ctx;
-    marker_enqueue(w, ref);
-}
-
-static void
 mark_root(void *ctx, void **slot)
 {
-    mark_ref(ctx, (uintptr_t)*slot);
+    marker_enqueue(ctx, (uintptr_t)*slot);
+}
+
+/* A word of an object. */
+static void
+mark_word(void *ctx, void **slot)
+{
+    marker_enqueue(ctx, specials_load(slot));
 }
 
 static void
@@ -193,7 +182,7 @@ mark_contents(void *ctx, uintptr_t base)
 {
     struct mark_worker *w = ctx;
     struct object_ref o = {.span = pages_span_of(w->pages, base), .base = base};
-    specials_each_ref(&o, mark_ref, w);
+    specials_each_ref(&o, mark_word, w);
 }
 
 static struct specials_visitor
@@ -203,7 +192,7 @@ mark_visitor(struct mark_worker *w)
 }
 
 void
-specials_mark_roots(struct gh_heap *heap, struct mark_worker *w)
+specials_mark_roots_stw(struct gh_heap *heap, struct mark_worker *w)
 {
     struct specials_visitor v = mark_visitor(w);
     specials_visit(&heap->specials, &v);

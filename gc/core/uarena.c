@@ -34,8 +34,7 @@
 #include "gc/core/uarena.h"
 
 #include "alloc/base/bits.h"
-#include "gc/core/assist.h"
-#include "gc/core/heap.h"
+#include "gc/core/malloc.h"
 
 #include <string.h>
 
@@ -64,25 +63,16 @@ uarena_new_chunk(struct gh_mutator *m)
 {
     struct gh_heap *heap = m->heap;
     struct mutator *self = mutator_of(m);
-    mutator_safepoint(self);
-    if (pacer_is_due(&heap->pacer, UCHUNK_BYTES))
-        heap->collector->collect(heap, self, GC_TRIGGER_HEAP);
-    else if (GH_TORTURE && heap->pacer.gogc >= 0)
-        heap->collector->collect(heap, self, GC_TRIGGER_FORCED);
-    assist_charge(self, UCHUNK_BYTES);
-    assist_pay(self);
-    gospace_deduct_sweep_credit(&heap->space, &self->cache, UCHUNK_BYTES, 0,
-                                pacer_live(&heap->pacer));
+    malloc_prepare(self, UCHUNK_BYTES, 0);
     struct refill took = {0};
     struct uchunk *c = gospace_alloc_chunk(&heap->space, &self->cache, &took);
     if (c == NULL) {
-        heap->collector->collect(heap, self, GC_TRIGGER_FORCED);
-        gospace_finish_sweep(&heap->space);
+        malloc_last_resort(self);
         c = gospace_alloc_chunk(&heap->space, &self->cache, &took);
         CHECK(c != NULL, "out of memory: cannot allocate %d-byte chunk of a user arena",
               (int)UCHUNK_BYTES);
     }
-    pacer_update(&heap->pacer, (int64_t)took.live_bytes, (int64_t)took.scan_bytes);
+    malloc_book(self, &took);
     /* relaxed: statistics */
     atomic_fetch_add_explicit(&heap->uarenas.chunks_made, 1, memory_order_relaxed);
     gh_store(m, &c->root, (void *)c->base);

@@ -2,8 +2,8 @@
  *
  * verify_marks_stw traces the heap once more, with nothing in common with scan.c but the layout
  * of objects: one thread, a set of visited addresses in ordinary memory, object lookup through
- * span records, pointer masks from types where the object has one. What it reaches must be
- * marked; the caller compares the counts, so nothing else may be. Go: gccheckmark.
+ * span records, references by specials_each_ref. What it reaches must be marked; the caller
+ * compares the counts, so nothing else may be. Go: gccheckmark.
  * verify_heap_stw asks each room to check its own books. */
 #include "gc/core/heap.h"
 
@@ -79,30 +79,6 @@ verify_visit(void *ctx, void **slot)
 }
 
 static void
-verify_typed(struct verify_set *s, const struct gh_type *t, uintptr_t data, uintptr_t end)
-{
-    size_t words = t->size / GH_WORD, ptr_words = t->ptr_bytes / GH_WORD;
-    for (size_t i = 0; data + i * GH_WORD < end; i++) {
-        size_t k = i % words;
-        if (k < ptr_words && (t->ptr_mask[k / 64] >> (k % 64) & 1))
-            verify_visit(s, (void **)(data + i * GH_WORD));
-    }
-}
-
-static void
-verify_bitmap(struct verify_set *s, const struct object_ref *o)
-{
-    uintptr_t at = o->span->base + (o->span->inline_marks ? INLINE_SCANS_OFF : GH_PAGE) -
-                   SPAN_BITMAP_BYTES;
-    const uint64_t *bitmap = (const uint64_t *)at;
-    for (uintptr_t a = o->base; a < o->base + o->span->elemsize; a += GH_WORD) {
-        size_t w = (a - o->span->base) / GH_WORD;
-        if (bitmap[w / 64] >> (w % 64) & 1)
-            verify_visit(s, (void **)a);
-    }
-}
-
-static void
 verify_uchunk(struct verify_set *s, const struct uchunk *c)
 {
     for (uintptr_t a = c->base; a < uchunk_scan_end(c); a += GH_WORD) {
@@ -118,17 +94,10 @@ verify_object(struct verify_set *s, uintptr_t obj)
     struct object_ref o;
     VERIFY(gospace_find_object(&s->heap->space, obj, &o), "verify: lost object %p",
            (void *)obj);
-    if (o.span->span_class & 1)
-        return;
-    uintptr_t end = o.base + o.span->elemsize;
     if (o.span->uchunk != NULL)
         verify_uchunk(s, o.span->uchunk);
-    else if (o.span->span_class == 0)
-        verify_typed(s, o.span->large_type, o.base, end);
-    else if (o.span->elemsize > GH_HEADER_MIN)
-        verify_typed(s, *(const struct gh_type **)o.base, o.base + GH_HEADER, end);
     else
-        verify_bitmap(s, &o);
+        specials_each_ref(&o, verify_visit, s);
 }
 
 /* What an object with a finalizer leads to is kept, whether it is reachable or not. */

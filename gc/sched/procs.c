@@ -8,7 +8,7 @@
 void
 procs_init(struct procs *p, int nprocs)
 {
-    *p = (struct procs){.nprocs = nprocs, .spin = os_procs() > 1};
+    *p = (struct procs){.spin = os_procs() > 1};
     atomic_init(&p->nfree, nprocs);
     lock_init(&p->lock, LOCK_RANK_WORLD);
     cond_init(&p->changed);
@@ -138,7 +138,6 @@ static void
 procs_enqueue_locked(struct procs *p, struct actor *a)
 {
     actor_set_state(a, ACTOR_WAITING);
-    procs_add(&p->nwaiting, 1);
     a->queued = NULL;
     if (p->first == NULL) {
         p->first = p->last = a;
@@ -168,7 +167,6 @@ procs_dequeue_locked(struct procs *p)
         before->queued = a->queued;
     if (p->last == a)
         p->last = before;
-    procs_add(&p->nwaiting, -1);
     return a;
 }
 

@@ -8,8 +8,9 @@
  * Note [handing over]. All of this happens under the WORLD lock. An actor leaves RUNNING by
  * itself only, at a safepoint; then, and whenever else something changes, the dispatcher gives
  * free processors to the queue's first actors that may run: it makes them RUNNING and wakes
- * them. So nobody becomes RUNNING but by the dispatcher, which stands still while a stop of the
- * world is wanted.
+ * them. So nobody becomes RUNNING but by the dispatcher, or by himself where he would be the
+ * next anyway: a processor is free and nobody waits (actor_try_enter_locked). Both stand still
+ * while a stop of the world is wanted.
  *
  * Priorities: a dedicated worker goes to the front of the queue and preempts; an idle worker
  * does not queue for one, and hands it over as soon as a mutator wants one; a mutator that has
@@ -61,10 +62,8 @@ struct procs {
     struct actor *actors;
     struct actor *first, *last; /* the waiting, in order */
     struct cond changed;        /* a stop ended, running became 0, an actor is no longer held */
-    int nprocs;
-    _Atomic(int) nfree;          /* atomic: looked at without the lock as a hint */
-    _Atomic(int) running;        /* likewise */
-    _Atomic(int) nwaiting;       /* likewise */
+    _Atomic(int) nfree;         /* atomic: looked at without the lock as a hint */
+    _Atomic(int) running;       /* likewise */
     int64_t idle_ns, idle_at_ns; /* processor time nobody had, up to idle_at_ns */
     bool spin;                   /* there is another core to wait for */
     _Atomic(bool) stop_wanted;

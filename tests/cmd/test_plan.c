@@ -76,10 +76,19 @@ assert_refuses(const char *line, const char *expected)
     assert_null(strchr(err.text, '\n'));
 }
 
+static const struct plan_setting *
+setting_of(const struct plan *p, const char *flag)
+{
+    for (size_t i = 0; i < p->n_settings; i++)
+        if (strcmp(p->settings[i].row->flag, flag) == 0)
+            return &p->settings[i];
+    return NULL;
+}
+
 static void
 assert_source(const char *line, const char *flag, const char *value, const char *source)
 {
-    const struct plan_setting *s = plan_setting_of(plan_of(line), flag);
+    const struct plan_setting *s = setting_of(plan_of(line), flag);
     assert_non_null(s);
     assert_string_equal(s->value, value);
     assert_string_equal(s->source, source);

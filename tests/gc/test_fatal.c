@@ -170,6 +170,55 @@ mutator_that_never_stops_is_named(void **state)
     death_expect(stop_the_deaf, NULL, "mutator \"the deaf one\" has not reached a safepoint");
 }
 
+static _Atomic(bool) asleep;
+
+/* Sleeps when the phase begins, with nobody to scan its stack; then runs, scans it, and comes
+ * to no safepoint more. Nothing is asked of it before, as the phase is not quiet. */
+static void *
+deaf_to_marking(void *heap)
+{
+    struct gh_heap *h = heap;
+    struct mark_phase *p = &h->mark_phase;
+    struct gh_mutator *m = gh_attach(h, "the deaf one");
+    struct actor *self = &mutator_of(m)->actor;
+    gh_blocked_enter(m);
+    self->held = true;
+    atomic_store(&asleep, true);
+    while (!mark_phase_is_on(p))
+        usleep(1000);
+    lock_acquire(&h->sched.procs.lock);
+    procs_wait_for_start_locked(&h->sched.procs);
+    self->held = false;
+    actor_enter_locked(&h->sched.procs, self);
+    lock_release(&h->sched.procs.lock);
+    atomic_fetch_add(&p->busy, 1);
+    while (atomic_load(&p->stacks_left) > 0)
+        gh_safepoint_slow(m);
+    atomic_fetch_sub(&p->busy, 1);
+    for (;;)
+        sleep(1);
+    return NULL;
+}
+
+static void
+hold_up_the_marking(void *arg)
+{
+    struct gh_mutator *m = open_and_attach("me", NULL);
+    pthread_t t;
+    alarm(100); /* or a watchdog that sleeps would keep us waiting */
+    pthread_create(&t, NULL, deaf_to_marking, m->heap);
+    while (!atomic_load(&asleep))
+        usleep(1000);
+    gh_gc(m);
+}
+
+static void
+mutator_that_holds_up_marking_is_named(void **state)
+{
+    death_expect(hold_up_the_marking, NULL,
+                 "marking: mutator \"the deaf one\" has not reached a safepoint");
+}
+
 int
 main(void)
 {
@@ -181,6 +230,7 @@ main(void)
         cmocka_unit_test(reference_to_a_free_slot_is_fatal),
         cmocka_unit_test(stack_overflow_names_the_mutator),
         cmocka_unit_test(mutator_that_never_stops_is_named),
+        cmocka_unit_test(mutator_that_holds_up_marking_is_named),
     };
     return cmocka_run_group_tests_name("fatal", tests, NULL, NULL);
 }

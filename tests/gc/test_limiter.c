@@ -124,13 +124,12 @@ full_bucket_limits_until_it_drains(void **state)
     pass_collecting(&b, MS, 1); /* to the brim */
     assert_true(limiter_is_on(&b.l));
     assert_int_equal(b.l.fill_ns, b.l.capacity_ns);
-    assert_int_equal(b.l.overflow_ns, 0);
     assert_int_equal(limiter_last_enabled_cycle(&b.l), 42);
     pass_collecting(&b, SECOND, 0.5);
     assert_true(limiter_is_on(&b.l));
     pass_collecting(&b, 10 * MS, 1);
-    assert_int_equal(b.l.overflow_ns, 10 * MS * PROCS);
-    pass(&b, 100 * MS); /* no assists: half of the time drains */
+    assert_int_equal(b.l.fill_ns, b.l.capacity_ns); /* what does not fit is gone */
+    pass(&b, 100 * MS);                             /* no assists: half of the time drains */
     assert_false(limiter_is_on(&b.l));
     assert_int_equal(b.l.fill_ns, (SECOND - 50 * MS) * PROCS);
     assert_int_equal(limiter_last_enabled_cycle(&b.l), 42);
@@ -163,25 +162,6 @@ idle_time_is_neither(void **state)
 }
 
 static void
-other_processors_other_capacity(void **state)
-{
-    struct bench b;
-    begin(&b);
-    marking(&b, true);
-    pass_collecting(&b, 2 * SECOND, 1);
-    assert_true(limiter_is_on(&b.l));
-    uint64_t full = b.l.fill_ns, overflow = b.l.overflow_ns;
-    marking(&b, false);
-    limiter_reset_capacity(&b.l, b.now, PROCS + 1);
-    assert_false(limiter_is_on(&b.l));
-    assert_int_equal(b.l.fill_ns, full);
-    limiter_reset_capacity(&b.l, b.now, PROCS - 1);
-    assert_true(limiter_is_on(&b.l));
-    assert_int_equal(b.l.fill_ns, b.l.capacity_ns);
-    assert_int_equal(b.l.overflow_ns, overflow); /* nothing was poured */
-}
-
-static void
 clock_that_goes_back_is_ignored(void **state)
 {
     struct bench b;
@@ -198,7 +178,7 @@ ages_saturate(void **state)
 {
     struct bench b;
     begin(&b);
-    limiter_reset_capacity(&b.l, b.now, 1024);
+    limiter_init(&b.l, b.now, 1024);
     marking(&b, true);
     limiter_add_assist_ns(&b.l, INT64_MAX);
     limiter_update(&b.l, INT64_MAX);
@@ -273,7 +253,6 @@ main(void)
         cmocka_unit_test(full_bucket_limits_until_it_drains),
         cmocka_unit_test(last_assists_of_a_cycle_count),
         cmocka_unit_test(idle_time_is_neither),
-        cmocka_unit_test(other_processors_other_capacity),
         cmocka_unit_test(clock_that_goes_back_is_ignored),
         cmocka_unit_test(ages_saturate),
         cmocka_unit_test(misuse_is_fatal),

@@ -203,9 +203,9 @@ late_cycle_gets_64_kib_of_runway(void **state)
     struct pacer p;
     begin(&p, 100, GH_MEMORY_LIMIT_OFF);
     pacer_add_live(&p, 5 * MIB);
-    pacer_start_cycle(&p, 0, 8, PACER_HEAP);
+    pacer_start_cycle(&p, 0, 8, false);
     assert_int_equal(pacer_heap_goal(&p), 5 * MIB + 64 * KIB);
-    pacer_end_cycle(&p, 1, 8, false, NULL);
+    pacer_end_cycle(&p, 1, 8, NULL);
     assert_int_equal(p.last_goal, 5 * MIB + 64 * KIB);
 }
 
@@ -218,7 +218,7 @@ limit_is_not_lifted(void **state)
     pacer_add_live(&p, 100 * MIB);
     pacer_commit(&p, false);
     assert_int_equal(pacer_heap_goal(&p), 500 * MIB);
-    pacer_start_cycle(&p, 0, 8, PACER_HEAP);
+    pacer_start_cycle(&p, 0, 8, false);
     assert_int_equal(pacer_heap_goal(&p), 500 * MIB);
 }
 
@@ -274,9 +274,8 @@ due_means_beyond_the_trigger(void **state)
     assert_false(pacer_is_due(&p, 0));
     assert_false(pacer_is_due(&p, 10));
     assert_true(pacer_is_due(&p, 11));
-    assert_false(pacer_should_start(&p));
     pacer_add_live(&p, 10);
-    assert_true(pacer_should_start(&p));
+    assert_false(pacer_is_due(&p, 0));
     pacer_add_live(&p, 1);
     assert_true(pacer_is_due(&p, 0));
     pacer_set_gogc(&p, -1);

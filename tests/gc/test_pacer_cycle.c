@@ -58,7 +58,7 @@ quarter_of_the_processors_marks(void **state)
     struct pacer p;
     begin(&p, 100);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        pacer_start_cycle(&p, 0, rows[i].procs, PACER_HEAP);
+        pacer_start_cycle(&p, 0, rows[i].procs, false);
         assert_int_equal(p.dedicated, rows[i].dedicated);
         assert_double(p.fractional_goal, rows[i].fractional);
         assert_int_equal(p.idle_max, rows[i].idle);
@@ -72,24 +72,12 @@ periodic_cycles_wake_nobody(void **state)
 {
     struct pacer p;
     begin(&p, 100);
-    pacer_start_cycle(&p, 0, 8, PACER_TIME);
+    pacer_start_cycle(&p, 0, 8, true);
     assert_int_equal(p.idle_max, 0);
-    pacer_start_cycle(&p, 0, 2, PACER_TIME); /* fractional only: progress needs one */
+    pacer_start_cycle(&p, 0, 2, true); /* fractional only: progress needs one */
     assert_int_equal(p.idle_max, 1);
-    pacer_start_cycle(&p, 0, 2, PACER_FORCED);
+    pacer_start_cycle(&p, 0, 2, false);
     assert_int_equal(p.idle_max, 2);
-}
-
-static void
-stopped_marking_takes_every_processor(void **state)
-{
-    struct pacer p;
-    begin(&p, 100);
-    p.stop_the_world = true;
-    pacer_start_cycle(&p, 0, 3, PACER_HEAP);
-    assert_int_equal(p.dedicated, 3);
-    assert_double(p.fractional_goal, 0);
-    assert_int_equal(p.idle_max, 0);
 }
 
 static void
@@ -104,7 +92,7 @@ start_begins_from_zero(void **state)
     for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
         atomic_store(counters[i], 17);
     pacer_add_live(&p, 3 * MIB);
-    pacer_start_cycle(&p, 5, 8, PACER_HEAP);
+    pacer_start_cycle(&p, 5, 8, false);
     for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
         assert_int_equal(*counters[i], 0);
     assert_int_equal(p.triggered, 3 * MIB);
@@ -118,7 +106,7 @@ assists_reach_the_goal_in_the_steady_state(void **state)
 {
     struct pacer p;
     begin_at(&p, 100, 120 * MIB);
-    pacer_start_cycle(&p, 0, 8, PACER_HEAP);
+    pacer_start_cycle(&p, 0, 8, false);
     /* 32 MiB to scan while 8 are allocated */
     assert_double(p.assist_work_per_byte, 4);
     assert_double(p.assist_bytes_per_work, 0.25);
@@ -133,7 +121,7 @@ work_left_is_never_below_a_thousand(void **state)
 {
     struct pacer p;
     begin_at(&p, 100, 120 * MIB);
-    pacer_start_cycle(&p, 0, 8, PACER_HEAP);
+    pacer_start_cycle(&p, 0, 8, false);
     atomic_store(&p.heap_scan_work, 32 * (int64_t)MIB - 1);
     pacer_revise(&p);
     assert_double(p.assist_work_per_byte, 1000.0 / (double)(8 * MIB));
@@ -146,7 +134,7 @@ growing_heaps_push_the_goal_back(void **state)
     struct pacer p;
     begin_at(&p, 100, 120 * MIB);
     atomic_store(&p.heap_scan, 48 * MIB);
-    pacer_start_cycle(&p, 0, 8, PACER_HEAP);
+    pacer_start_cycle(&p, 0, 8, false);
     atomic_store(&p.heap_scan_work, 36 * (int64_t)MIB);
     pacer_revise(&p);
     /* runway 8 MiB for 32 becomes 12 MiB for 48; 12 of work are left */
@@ -163,7 +151,7 @@ heap_beyond_its_goal_gets_a_tenth_more(void **state)
     struct pacer p;
     begin_at(&p, 100, 120 * MIB);
     atomic_store(&p.heap_scan, 48 * MIB);
-    pacer_start_cycle(&p, 0, 8, PACER_HEAP);
+    pacer_start_cycle(&p, 0, 8, false);
     pacer_update(&p, 8 * (int64_t)MIB + 1, 0);
     int64_t goal = (int64_t)((double)(128 * MIB) * 1.1);
     assert_double(p.assist_work_per_byte,
@@ -178,7 +166,7 @@ cycle_without_expectation_or_gogc_stays_finite(void **state)
 {
     struct pacer p;
     begin(&p, -1);
-    pacer_start_cycle(&p, 0, 1, PACER_FORCED);
+    pacer_start_cycle(&p, 0, 1, false);
     atomic_store(&p.heap_scan_work, 5); /* more than nothing was expected */
     pacer_revise(&p);
     assert_true(isfinite(p.assist_work_per_byte) && p.assist_work_per_byte > 0);
@@ -196,7 +184,7 @@ growth_from_nothing_goes_to_the_hard_goal(void **state)
     struct pacer p;
     begin(&p, 100);
     pacer_add_live(&p, 3 * MIB);
-    pacer_start_cycle(&p, 0, 8, PACER_HEAP);
+    pacer_start_cycle(&p, 0, 8, false);
     atomic_store(&p.heap_scan_work, 5); /* nothing was expected, nothing can be expected */
     pacer_revise(&p);
     assert_double(p.assist_work_per_byte, 1000.0 / (double)(5 * MIB));
@@ -211,7 +199,7 @@ scannable_bytes_count_outside_of_cycles_only(void **state)
     pacer_update(&p, -10, -5);
     assert_int_equal(p.heap_live, 90);
     assert_int_equal(p.heap_scan, 55);
-    pacer_start_cycle(&p, 0, 8, PACER_HEAP);
+    pacer_start_cycle(&p, 0, 8, false);
     pacer_update(&p, 100, 60);
     assert_int_equal(p.heap_live, 190);
     assert_int_equal(p.heap_scan, 55);
@@ -222,7 +210,7 @@ new_settings_count_at_once(void **state)
 {
     struct pacer p;
     begin_at(&p, 100, 120 * MIB);
-    pacer_start_cycle(&p, 0, 8, PACER_HEAP);
+    pacer_start_cycle(&p, 0, 8, false);
     pacer_set_gogc(&p, 200); /* goal 192: 72 MiB away */
     assert_double(p.assist_work_per_byte, (double)(32 * MIB) / (double)(72 * MIB));
     pacer_set_gogc(&p, 100);
@@ -234,12 +222,12 @@ new_settings_count_at_once(void **state)
 static void
 end_of_cycle(struct pacer *p, uint64_t allocated, int64_t assist_ns, int64_t idle_ns)
 {
-    pacer_start_cycle(p, 10 * MS, 4, PACER_HEAP);
+    pacer_start_cycle(p, 10 * MS, 4, false);
     atomic_store(&p->heap_scan_work, 32 * (int64_t)MIB);
     atomic_store(&p->assist_ns, assist_ns);
     atomic_store(&p->idle_ns, idle_ns);
     pacer_update(p, (int64_t)allocated, 0);
-    pacer_end_cycle(p, 20 * MS, 4, false, NULL);
+    pacer_end_cycle(p, 20 * MS, 4, NULL);
 }
 
 static void
@@ -289,10 +277,10 @@ no_time_and_no_work_stay_finite(void **state)
 {
     struct pacer p;
     begin_at(&p, 100, 120 * MIB);
-    pacer_start_cycle(&p, 10, 0, PACER_HEAP);
+    pacer_start_cycle(&p, 10, 0, false);
     pacer_update(&p, 100, 0);
     atomic_store(&p.assist_ns, 1000);
-    pacer_end_cycle(&p, 10, 0, true, NULL); /* no time, no processors, no work */
+    pacer_end_cycle(&p, 10, 0, NULL); /* no time, no processors, no work */
     assert_double(p.cons_mark, 0);
     end_of_cycle(&p, MIB, 1000 * MS, 0); /* assists took more than there was */
     assert_true(isfinite(p.cons_mark));
@@ -310,12 +298,12 @@ record_says_what_was_known_and_what_came(void **state)
     begin_at(&p, 100, 120 * MIB);
     p.cons_mark = 0.125;
     atomic_store(&p.globals_scan, 64 * KIB);
-    pacer_start_cycle(&p, 0, 6, PACER_HEAP);
+    pacer_start_cycle(&p, 0, 6, false);
     atomic_store(&p.heap_scan_work, 31 * (int64_t)MIB);
     atomic_store(&p.stack_scan_work, 7);
     atomic_store(&p.globals_scan_work, 64 * (int64_t)KIB);
     pacer_update(&p, 10 * (int64_t)MIB, 0);
-    pacer_end_cycle(&p, MS, 6, false, &r);
+    pacer_end_cycle(&p, MS, 6, &r);
     assert_double(r.assist_ratio, (double)(32 * MIB + 64 * KIB) / (double)(8 * MIB));
     assert_int_equal(r.scan_bytes, 32 * MIB);
     assert_int_equal(r.start_live, 120 * MIB);
@@ -340,7 +328,6 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quarter_of_the_processors_marks),
         cmocka_unit_test(periodic_cycles_wake_nobody),
-        cmocka_unit_test(stopped_marking_takes_every_processor),
         cmocka_unit_test(start_begins_from_zero),
         cmocka_unit_test(assists_reach_the_goal_in_the_steady_state),
         cmocka_unit_test(work_left_is_never_below_a_thousand),

@@ -399,10 +399,9 @@ lose_a_record(void *arg)
     walk(&f);
 }
 
-static bool
+static void
 skip_sweep(void *ctx, struct mspan *s)
 {
-    return false;
 }
 
 static void

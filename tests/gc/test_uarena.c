@@ -209,6 +209,20 @@ big_values_come_from_the_heap(void **state)
 }
 
 static void
+chunks_are_known_to_the_memory_limit(void **state)
+{
+    struct fixture f;
+    open_fixture(&f, 100);
+    gh_set_memory_limit(f.m, UINT64_C(1) << 30);
+    const struct pacer *p = &f.heap->pacer;
+    assert_true(atomic_load(&p->heap_alloc) < UCHUNK_BYTES);
+    struct gh_uarena *ua = gh_uarena_new(f.m);
+    assert_true(atomic_load(&p->heap_alloc) >= UCHUNK_BYTES);
+    gh_uarena_free(f.m, ua);
+    close_fixture(&f);
+}
+
+static void
 addresses_rest_until_nothing_points_there(void **state)
 {
     struct fixture f;
@@ -513,6 +527,7 @@ main(void)
         cmocka_unit_test(arenas_and_heap_keep_each_other_alive),
         cmocka_unit_test(every_reference_of_a_wide_value_counts),
         cmocka_unit_test(big_values_come_from_the_heap),
+        cmocka_unit_test(chunks_are_known_to_the_memory_limit),
         cmocka_unit_test(addresses_rest_until_nothing_points_there),
         cmocka_unit_test(partly_used_chunks_go_on_to_the_next_arena),
         cmocka_unit_test(chunks_freed_while_marking_fault_later),

@@ -67,23 +67,6 @@ quantiles_are_within_one_percent(void **state)
 }
 
 static void
-merging_is_adding_all_values_to_one(void **state)
-{
-    static struct hist a, b, both;
-    uint64_t rng = seed_of_run();
-    hist_init(&a);
-    hist_init(&b);
-    hist_init(&both);
-    for (int i = 0; i < 2000; i++) {
-        uint64_t v = gh_random(&rng) >> (gh_random(&rng) % 60);
-        hist_add(i % 3 == 0 ? &a : &b, v);
-        hist_add(&both, v);
-    }
-    hist_merge(&a, &b);
-    assert_memory_equal(&a, &both, sizeof both);
-}
-
-static void
 empty_has_zero_quantiles(void **state)
 {
     static struct hist h;
@@ -110,7 +93,6 @@ main(void)
         cmocka_unit_test(buckets_follow_each_other_without_gap),
         cmocka_unit_test(buckets_are_no_wider_than_one_percent),
         cmocka_unit_test(quantiles_are_within_one_percent),
-        cmocka_unit_test(merging_is_adding_all_values_to_one),
         cmocka_unit_test(empty_has_zero_quantiles),
         cmocka_unit_test(a_single_value_is_every_quantile),
     };

@@ -48,6 +48,13 @@ says off.json '"/gc/gogc:percent": -1' '"/gc/gomemlimit:bytes": 67108864' \
 says text.off 'GOGC off, memory limit 64.0 MiB, ' 'marker objects'
 says report.json '"memory_limit_bytes": null' '"/gc/gomemlimit:bytes": 9223372036854775807' \
     '"stops": [1-9]' '"cpu_share_pause": 0\.' '"time_to_stop_max_ns": [0-9]'
+# what is at work, not what was asked for, if a debug switch has put it in its place
+for row in gcstoptheworld=1:stw gcstoptheworld=2:stw sbrk=1:sbrk; do
+    "$GOHEAP" run null --n 1000 --godebug ${row%:*} --json debug.json --output text.debug ||
+        fail "${row%:*}: status $?"
+    says debug.json "\"collector\": \"${row#*:}\""
+    says text.debug "collector ${row#*:}"
+done
 for list in workloads size-classes options godebug; do
     "$GOHEAP" list $list --json > list-$list.json || fail "list $list --json: status $?"
 done
@@ -61,7 +68,7 @@ for f in *.json; do
     fi
     parsed=$((parsed + 1))
 done
-[ "$parsed" = 8 ] || fail "$parsed documents, not 8"
+[ "$parsed" = 9 ] || fail "$parsed documents, not 9"
 
 # every key of the report is described, and every key that is described is there
 tr -d ' ' < report.json | sed -n 's/^"\([^"]*\)":.*/\1/p' | sort -u > keys

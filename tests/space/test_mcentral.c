@@ -48,7 +48,7 @@ unswept_span_with_room_is_swept_for_the_mutator(void **state)
      * survivor */
     assert_int_equal(take_slot(f, 0, CLASS, 0), live[0] + sizeclass_bytes[CLASS >> 1]);
     assert_int_equal(heap_pages(f), pages);
-    assert_int_equal(f->caches[0].counts.swept_spans, 1);
+    assert_int_equal(f->space.pages_swept, 1);
     assert_int_equal(f->caches[0].counts.small_frees[CLASS >> 1], span_slots(CLASS) - 1);
 }
 
@@ -81,7 +81,7 @@ sweeping_for_one_span_ends_with_the_budget(void **state)
     cycle_keeping(f, live, n);
     uint64_t pages = heap_pages(f);
     take_slot(f, 0, CLASS, 0); /* every span is full */
-    assert_int_equal(f->caches[0].counts.swept_spans, 100);
+    assert_int_equal(f->space.pages_swept, 100);
     assert_int_equal(heap_pages(f), pages + 1);
     free(live);
 }

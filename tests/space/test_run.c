@@ -42,7 +42,7 @@ static bool
 bitmap_bit(const struct mspan *s, uint32_t slot, unsigned word)
 {
     size_t at = (slot * s->elemsize) / 8 + word;
-    return span_bitmap(s->base, s->elemsize)[at / 64] >> at % 64 & 1;
+    return mspan_bitmap(s->base, s->inline_marks)[at / 64] >> at % 64 & 1;
 }
 
 static uint64_t
@@ -62,7 +62,7 @@ soil(struct mspan *s, uint64_t *rng, uint64_t *expect_bits)
     s->needzero = true;
     if (!span_has_bitmap(s->elemsize, s->span_class))
         return;
-    uint64_t *map = span_bitmap(s->base, s->elemsize);
+    uint64_t *map = mspan_bitmap(s->base, s->inline_marks);
     for (unsigned w = 0; w < SPAN_BITMAP_BYTES / 8; w++)
         map[w] = test_random(rng);
     for (uint32_t i = 0; i < s->nelems; i++)

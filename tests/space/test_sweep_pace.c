@@ -33,7 +33,7 @@ all_is_swept_a_margin_before_the_trigger(void **state)
     struct fixture *f = *state;
     fill(f);
     uint64_t live = 10 * MIB, trigger = 26 * MIB, most = 0;
-    gospace_pace_sweep(&f->space, live, trigger);
+    gospace_pace_sweep_stw(&f->space, live, trigger);
     for (; live < trigger - MIB; live += GH_PAGE) {
         uint64_t n = pay(f, GH_PAGE, 0, live);
         most = n > most ? n : most;
@@ -53,7 +53,7 @@ what_others_sweep_is_credit(void **state)
 {
     struct fixture *f = *state;
     fill(f);
-    gospace_pace_sweep(&f->space, 10 * MIB, 27 * MIB);
+    gospace_pace_sweep_stw(&f->space, 10 * MIB, 27 * MIB);
     for (unsigned i = 0; i < SPANS / 2; i++)
         assert_int_equal(gospace_sweep(&f->space, 1), 1);
     assert_int_equal(pay(f, GH_PAGE, 0, 10 * MIB), 0);
@@ -67,8 +67,8 @@ debt_is_paid_in_calls_of_bounded_length(void **state)
 {
     struct fixture *f = *state;
     fill(f);
-    gospace_pace_sweep(&f->space, 10 * MIB, 27 * MIB); /* 2 pages for a page */
-    uint64_t n = pay(f, GH_PAGE, 0, 20 * MIB);         /* 2560 are due */
+    gospace_pace_sweep_stw(&f->space, 10 * MIB, 27 * MIB); /* 2 pages for a page */
+    uint64_t n = pay(f, GH_PAGE, 0, 20 * MIB);             /* 2560 are due */
     assert_true(n > 2 && n <= 20);
     unsigned calls = 1;
     for (; pay(f, GH_PAGE, 0, 20 * MIB) > 0; calls++)
@@ -82,7 +82,7 @@ close_trigger_does_not_make_one_call_sweep_all(void **state)
 {
     struct fixture *f = *state;
     fill(f);
-    gospace_pace_sweep(&f->space, 10 * MIB, 10 * MIB + 1);
+    gospace_pace_sweep_stw(&f->space, 10 * MIB, 10 * MIB + 1);
     assert_true(pay(f, GH_PAGE, 0, 10 * MIB) <= SPANS * GH_PAGE / MIB + 1);
     for (uint64_t live = 10 * MIB; live < 11 * MIB; live += GH_PAGE)
         pay(f, GH_PAGE, 0, live);
@@ -93,17 +93,17 @@ static void
 no_pace_no_sweeping(void **state)
 {
     struct fixture *f = *state;
-    gospace_pace_sweep(&f->space, MIB, 4 * MIB);
+    gospace_pace_sweep_stw(&f->space, MIB, 4 * MIB);
     assert_true(f->space.sweep_pages_per_byte == 0);
     fill(f);
-    assert_int_equal(pay(f, MIB, 0, 100 * MIB), 0); /* not set yet */
-    gospace_pace_sweep(&f->space, MIB, UINT64_MAX); /* GOGC=off */
+    assert_int_equal(pay(f, MIB, 0, 100 * MIB), 0);     /* not set yet */
+    gospace_pace_sweep_stw(&f->space, MIB, UINT64_MAX); /* GOGC=off */
     assert_true(pay(f, MIB, 0, MIB) <= 1);
     /* an older live figure than that of the pace */
-    gospace_pace_sweep(&f->space, 100 * MIB, 200 * MIB);
+    gospace_pace_sweep_stw(&f->space, 100 * MIB, 200 * MIB);
     assert_true(pay(f, GH_PAGE, 0, MIB) <= 1);
     gospace_finish_sweep(&f->space);
-    gospace_pace_sweep(&f->space, MIB, 4 * MIB);
+    gospace_pace_sweep_stw(&f->space, MIB, 4 * MIB);
     assert_true(f->space.sweep_pages_per_byte == 0);
 }
 

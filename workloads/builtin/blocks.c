@@ -95,6 +95,23 @@ block_right(const struct block *b, uint64_t id)
     return right;
 }
 
+bool
+block_list_right(struct gh_mutator *m, const struct block_list *list, uint64_t *sum,
+                 uint64_t *id)
+{
+    GH_FRAME(m, 1); /* the block being looked at */
+    GH_SLOT(m, struct block, 0) = *list->head;
+    for (uint64_t i = list->count; i-- > 0;) {
+        *id = list->ids != NULL ? list->ids[i] : list->first + i;
+        if (!block_right(GH_SLOT(m, struct block, 0), *id))
+            return false;
+        GH_SLOT(m, struct block, 0) = GH_SLOT(m, struct block, 0)->next;
+        *sum += *id ^ block_bytes(*id);
+        gh_poll(m);
+    }
+    return GH_SLOT(m, struct block, 0) == NULL;
+}
+
 void
 block_garbage(struct gh_mutator *m, const struct block_types *types, uint64_t *id,
               uint64_t bytes)

@@ -25,6 +25,18 @@ struct block_types {
     const struct gh_type *block, *leaf, *ref;
 };
 
+/* Numbers of a thread's blocks: its share of the number space; garbage comes from the upper
+ * half of that. */
+enum { BLOCK_THREAD_SHIFT = 40, BLOCK_GARBAGE_SHIFT = 39 };
+
+/* A list as it should be: `count` blocks; numbers, oldest first: those in `ids`, or if that is
+ * NULL from `first` on. */
+struct block_list {
+    struct block *const *head;
+    const uint64_t *ids;
+    uint64_t first, count;
+};
+
 void block_types_init(struct block_types *types, struct gh_heap *heap);
 
 /* Bytes that block `id` asks for, all its parts together: what is live of it. */
@@ -39,6 +51,11 @@ void block_push(struct gh_mutator *m, const struct block_types *types, struct bl
 
 /* Whether it is block `id`, unharmed. No safepoint. */
 bool block_right(const struct block *b, uint64_t id);
+
+/* Whether the list is as it should be, and every block of it unharmed. *sum grows by what the
+ * blocks add to the checksum; *id is the number of the one looked at last. Safepoint. */
+bool block_list_right(struct gh_mutator *m, const struct block_list *list, uint64_t *sum,
+                      uint64_t *id);
 
 /* Make blocks and drop them at once, until `bytes` are used up; numbers from *id on. Safepoint.
  */

@@ -9,9 +9,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* Numbers of a thread's blocks: its share of the number space; garbage comes from the upper
- * half of that. */
-enum { LEAK_THREAD_SHIFT = 40, LEAK_GARBAGE_SHIFT = 39, LEAK_LOOK = 16 };
+enum { LEAK_LOOK = 16 };
 
 struct leak_thread {
     /* a registered root: the list, youngest first; written by its thread only */
@@ -65,11 +63,11 @@ leak_setup(struct gh_job *job, struct gh_mutator *m, struct gh_error *err)
     s->garbage = ((uint64_t)gh_job_int(job, "garbage") + n - 1) / n;
     block_types_init(&s->types, gh_job_heap(job));
     for (uint64_t t = 0; t < n; t++) {
-        uint64_t first = t << LEAK_THREAD_SHIFT;
+        uint64_t first = t << BLOCK_THREAD_SHIFT;
         s->threads[t] = (struct leak_thread){
             .first = first,
             .next = first,
-            .garbage = first + (UINT64_C(1) << LEAK_GARBAGE_SHIFT),
+            .garbage = first + (UINT64_C(1) << BLOCK_GARBAGE_SHIFT),
         };
         gh_roots_add(gh_job_heap(job), (void **)&s->threads[t].head, 1);
         s->ready++;
@@ -94,22 +92,16 @@ leak_verify(struct gh_job *job, struct gh_mutator *m, struct gh_error *err)
 {
     const struct leak_state *s = gh_job_state(job);
     uint64_t sum = 0, bytes = 0;
-    GH_FRAME(m, 1); /* the block being looked at */
     for (int t = 0; t < s->n; t++) {
         const struct leak_thread *self = &s->threads[t];
-        GH_SLOT(m, struct block, 0) = self->head;
-        for (uint64_t id = self->next; id-- > self->first;) {
-            if (!block_right(GH_SLOT(m, struct block, 0), id))
-                return gh_error_set(err, GH_EXIT_FAILED,
-                                    "leak: thread %d: block %" PRIu64 " is lost or harmed", t,
-                                    id - self->first);
-            GH_SLOT(m, struct block, 0) = GH_SLOT(m, struct block, 0)->next;
-            sum += id ^ block_bytes(id);
-            gh_poll(m);
-        }
-        if (GH_SLOT(m, struct block, 0) != NULL)
+        struct block_list list = {
+            .head = &self->head, .first = self->first, .count = self->next - self->first};
+        uint64_t id = self->first;
+        if (!block_list_right(m, &list, &sum, &id))
             return gh_error_set(err, GH_EXIT_FAILED,
-                                "leak: thread %d: there are more blocks than were made", t);
+                                "leak: thread %d: a block is lost, harmed or too many, the "
+                                "last one looked at is number %" PRIu64,
+                                t, id - self->first);
         bytes += self->bytes;
     }
     gh_checksum(job, sum);

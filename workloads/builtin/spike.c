@@ -16,9 +16,6 @@
 #include <time.h>
 
 enum { SPIKE_SEED = 4000, SPIKE_LOOK = 16, SPIKE_NAP_NS = 50000000 };
-/* Numbers of a thread's blocks: its share of the number space; garbage comes from the upper
- * half of that. */
-enum { SPIKE_THREAD_SHIFT = 40, SPIKE_GARBAGE_SHIFT = 39 };
 
 struct spike_thread {
     /* a registered root: the list, youngest first; written by its thread only */
@@ -144,10 +141,10 @@ spike_setup(struct gh_job *job, struct gh_mutator *m, struct gh_error *err)
     s->peak = s->base * (uint64_t)gh_job_int(job, "factor");
     block_types_init(&s->types, gh_job_heap(job));
     for (uint64_t t = 0; t < n; t++) {
-        uint64_t first = t << SPIKE_THREAD_SHIFT;
+        uint64_t first = t << BLOCK_THREAD_SHIFT;
         s->threads[t] = (struct spike_thread){
             .next = first,
-            .garbage = first + (UINT64_C(1) << SPIKE_GARBAGE_SHIFT),
+            .garbage = first + (UINT64_C(1) << BLOCK_GARBAGE_SHIFT),
             .seed = SPIKE_SEED + t,
         };
         gh_roots_add(gh_job_heap(job), (void **)&s->threads[t].head, 1);
@@ -210,24 +207,14 @@ spike_verify(struct gh_job *job, struct gh_mutator *m, struct gh_error *err)
 {
     const struct spike_state *s = gh_job_state(job);
     uint64_t sum = 0, bytes = 0;
-    GH_FRAME(m, 1); /* the block being looked at */
     for (int t = 0; t < s->n; t++) {
         const struct spike_thread *self = &s->threads[t];
-        GH_SLOT(m, struct block, 0) = self->head;
-        bool right = self->wrong == 0;
+        struct block_list list = {.head = &self->head, .ids = self->ids, .count = self->count};
         uint64_t id = self->wrong_id;
-        for (uint64_t i = self->count; right && i-- > 0;) {
-            id = self->ids[i];
-            right = block_right(GH_SLOT(m, struct block, 0), id);
-            if (right)
-                GH_SLOT(m, struct block, 0) = GH_SLOT(m, struct block, 0)->next;
-            sum += id ^ block_bytes(id);
-            gh_poll(m);
-        }
-        if (!right || GH_SLOT(m, struct block, 0) != NULL)
+        if (self->wrong != 0 || !block_list_right(m, &list, &sum, &id))
             return gh_error_set(err, GH_EXIT_FAILED,
-                                "spike: thread %d: a block is lost or harmed, the last one "
-                                "looked at is number %" PRIu64,
+                                "spike: thread %d: a block is lost, harmed or too many, the "
+                                "last one looked at is number %" PRIu64,
                                 t, id);
         bytes += self->bytes;
     }

@@ -8,7 +8,6 @@
  * Contexts: owner of the cache. The sweep retires what is unmarked (sweep.c). */
 #include "alloc/pages/uchunk.h"
 #include "alloc/spaces/go/internal.h"
-#include "alloc/spaces/go/markbits.h"
 
 /* What the record of a large object must name. Never read: a chunk has bits of its own. */
 static const uint64_t chunk_mask = 1;
@@ -28,17 +27,7 @@ gospace_alloc_chunk(struct gospace *g, struct mcache *c, struct refill *out)
             pages_uchunk_retire(g->pages, u);
         return NULL;
     }
-    if (c->black) {
-        s->mark_bits[0] = 1; /* not published yet: nobody else can see it */
-        black_count(c, s->span_class, 1, s->elemsize);
-        markbits_note_page(pages_arena_of(g->pages, s->base), s->base);
-    }
-    pages_publish(g->pages, s);
-    mcentral_put_swept(g, s);
-    count_own(&c->counts.large_allocs, 1);
-    count_own(&c->counts.large_alloc_bytes, s->elemsize);
-    object_bytes_add(g, (int64_t)s->elemsize);
-    out->live_bytes = s->elemsize; /* what is to be scanned of it comes object by object */
+    large_publish(g, c, s, out); /* what is to be scanned of it comes object by object */
     return u;
 }
 

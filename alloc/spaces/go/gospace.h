@@ -22,8 +22,6 @@ struct alloc_counts {
     _Atomic(uint64_t) small_frees[GH_CLASSES];
     _Atomic(uint64_t) large_allocs, large_alloc_bytes;
     _Atomic(uint64_t) large_frees, large_free_bytes;
-    _Atomic(uint64_t) tiny_allocs; /* objects packed into tiny blocks */
-    _Atomic(uint64_t) swept_spans;
 };
 
 /* Objects that were born black, and their bytes. */
@@ -64,9 +62,9 @@ struct gospace {
 
     /* immutable once there are mutators; NULL = objects have no specials. Called for a claimed
      * span that has some, before its marks are counted: may mark objects, which then live on
-     * (markbits_set_claimed), and must unlink the specials of all that stay unmarked. True if
-     * it marked any. Any thread that may sweep; not a safepoint. */
-    bool (*specials_sweep)(void *ctx, struct mspan *s);
+     * (markbits_set_claimed), and must unlink the specials of all that stay unmarked. Any
+     * thread that may sweep; not a safepoint. */
+    void (*specials_sweep)(void *ctx, struct mspan *s);
     void *specials_ctx;
 
     struct mcentral central[GH_SPAN_CLASSES];
@@ -83,10 +81,10 @@ struct gospace {
     _Atomic(uint32_t) sweep_cursor; /* unswept sets below it are empty; sweep.c */
     _Atomic(uint32_t) sweepers;     /* how many are between claim and done; bit 31 = drained */
     _Atomic(uint64_t) pages_to_sweep; /* IN_USE pages at the start of the sweep */
-    _Atomic(uint64_t) pages_swept;
+    _Atomic(uint64_t) pages_swept;    /* of them, so far */
     /* bytes of objects, allocated and not swept; what cached spans have handed out since they
      * were cached is missing (Go: totalAlloc - totalFree of gcController) */
-    _Atomic(int64_t) object_bytes; /* of them, so far */
+    _Atomic(int64_t) object_bytes;
 
     /* world-stopped only for writing: the arenas there were when the sweep started */
     struct arena **reclaim_arenas;
@@ -188,7 +186,7 @@ bool gospace_sweep_done(const struct gospace *g);
 /* _stw: the next collection will begin when heapLive, which is `live` now, reaches `trigger`:
  * set how many pages are to be swept for each byte. After gospace_start_sweep_stw, and whenever
  * the trigger changes. */
-void gospace_pace_sweep(struct gospace *g, uint64_t live, uint64_t trigger);
+void gospace_pace_sweep_stw(struct gospace *g, uint64_t live, uint64_t trigger);
 /* Owner, before he takes a span of `span_bytes` at heapLive = `live`: sweep what is due for it,
  * but for `caller_sweeps_pages` that he will sweep himself. */
 void gospace_deduct_sweep_credit(struct gospace *g, struct mcache *c, size_t span_bytes,

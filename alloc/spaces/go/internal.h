@@ -20,14 +20,6 @@ span_has_bitmap(size_t slot_bytes, unsigned span_class)
     return slot_bytes <= GH_HEADER_MIN && (span_class & 1) == 0;
 }
 
-/* The pointer bitmap of the page at `page`, holding slots of `slot_bytes`. */
-GH_INLINE uint64_t *
-span_bitmap(uintptr_t page, size_t slot_bytes)
-{
-    size_t marks = slot_bytes == GH_WORD ? 0u : (size_t)(GH_PAGE - INLINE_SCANS_OFF);
-    return (uint64_t *)(page + GH_PAGE - marks - SPAN_BITMAP_BYTES);
-}
-
 /* Slots in a span of a small class. */
 uint32_t span_slots(unsigned span_class);
 /* Fill in the space's fields of a new span of a small class. False if the OS refuses. */
@@ -36,6 +28,11 @@ bool span_init_small(struct gospace *g, struct mspan *s, unsigned span_class);
 bool span_init_large(struct gospace *g, struct mspan *s, const struct gh_type *type);
 /* Clear marks, scans and owner of a span with inline marks. */
 void span_clear_inline(const struct mspan *s);
+
+/* --- large.c --- */
+
+/* The only object of a new span becomes visible to all, and counts: as live in `out`. */
+void large_publish(struct gospace *g, struct mcache *c, struct mspan *s, struct refill *out);
 
 /* --- run.c --- */
 

@@ -7,6 +7,22 @@
 
 #include <string.h>
 
+void
+large_publish(struct gospace *g, struct mcache *c, struct mspan *s, struct refill *out)
+{
+    if (c->black) {
+        s->mark_bits[0] = 1; /* not published yet: nobody else can see it */
+        black_count(c, s->span_class, 1, s->elemsize);
+        markbits_note_page(pages_arena_of(g->pages, s->base), s->base);
+    }
+    pages_publish(g->pages, s);
+    mcentral_put_swept(g, s);
+    count_own(&c->counts.large_allocs, 1);
+    count_own(&c->counts.large_alloc_bytes, s->elemsize);
+    object_bytes_add(g, (int64_t)s->elemsize);
+    out->live_bytes = s->elemsize;
+}
+
 void *
 gospace_alloc_large(struct gospace *g, struct mcache *c, size_t bytes,
                     const struct gh_type *type, struct refill *out)
@@ -25,17 +41,7 @@ gospace_alloc_large(struct gospace *g, struct mcache *c, size_t bytes,
     }
     if (s->needzero)
         memset((void *)s->base, 0, s->elemsize);
-    if (c->black) {
-        s->mark_bits[0] = 1; /* not published yet: nobody else can see it */
-        black_count(c, s->span_class, 1, s->elemsize);
-        markbits_note_page(pages_arena_of(g->pages, s->base), s->base);
-    }
-    pages_publish(g->pages, s);
-    mcentral_put_swept(g, s);
-    count_own(&c->counts.large_allocs, 1);
-    count_own(&c->counts.large_alloc_bytes, s->elemsize);
-    object_bytes_add(g, (int64_t)s->elemsize);
-    out->live_bytes = s->elemsize;
+    large_publish(g, c, s, out);
     out->scan_bytes = s->span_class & 1 ? 0 : s->elemsize;
     return (void *)s->base;
 }

@@ -65,6 +65,18 @@ unused_of(const struct mspan *s)
     return s->npages * (size_t)GH_PAGE - s->alloc_count * s->elemsize;
 }
 
+/* End the run of a cached span, and book the objects handed out since it was cached. Returns
+ * the bytes of them that are to be scanned. */
+GH_INLINE size_t
+mcache_book_run(struct gospace *g, struct mcache *c, unsigned span_class)
+{
+    struct mspan *s = c->alloc[span_class];
+    run_end(c, s, &c->runs[span_class]);
+    size_t handed_out = (s->alloc_count - c->counted[span_class]) * s->elemsize;
+    object_bytes_add(g, (int64_t)handed_out);
+    return (span_class & 1) == 0 ? handed_out : 0;
+}
+
 bool
 gospace_refill(struct gospace *g, struct mcache *c, unsigned span_class, uint64_t mask,
                struct refill *out)
@@ -75,11 +87,7 @@ gospace_refill(struct gospace *g, struct mcache *c, unsigned span_class, uint64_
     struct mspan *s = c->alloc[span_class];
     *out = (struct refill){0};
     if (s != NULL) {
-        run_end(c, s, r);
-        size_t handed_out = (s->alloc_count - c->counted[span_class]) * s->elemsize;
-        object_bytes_add(g, (int64_t)handed_out);
-        if ((span_class & 1) == 0)
-            out->scan_bytes = handed_out;
+        out->scan_bytes = mcache_book_run(g, c, span_class);
         c->alloc[span_class] = NULL;
         mcentral_uncache_span(g, c, s);
     }
@@ -111,11 +119,7 @@ gospace_flush(struct gospace *g, struct mcache *c)
             continue;
         if (c->black)
             run_whiten(s, &c->runs[sc]);
-        run_end(c, s, &c->runs[sc]);
-        size_t handed_out = (s->alloc_count - c->counted[sc]) * s->elemsize;
-        object_bytes_add(g, (int64_t)handed_out);
-        if ((sc & 1) == 0)
-            f.scan_bytes += handed_out;
+        f.scan_bytes += mcache_book_run(g, c, sc);
         c->runs[sc] = (struct gh_run){0};
         c->alloc[sc] = NULL;
         f.unused_bytes += unused_of(s);

@@ -37,7 +37,7 @@ void
 gospace_write_bits(uintptr_t p, size_t slot_bytes, uint64_t mask)
 {
     uintptr_t page = align_down(p, GH_PAGE);
-    put_bits(span_bitmap(page, slot_bytes), (unsigned)((p - page) / GH_WORD),
+    put_bits(mspan_bitmap(page, slot_bytes != GH_WORD), (unsigned)((p - page) / GH_WORD),
              (unsigned)(slot_bytes / GH_WORD), mask);
 }
 
@@ -89,7 +89,7 @@ merge_word(uint64_t *w, uint64_t bits, uint64_t keep)
 static void
 fill_bits(const struct mspan *s, unsigned first, unsigned end, uint64_t mask)
 {
-    uint64_t *map = span_bitmap(s->base, s->elemsize);
+    uint64_t *map = mspan_bitmap(s->base, s->inline_marks);
     struct pattern p = pattern_of(mask, (unsigned)(s->elemsize / GH_WORD), s->div_magic);
     unsigned w = first / 64, last = (end - 1) / 64;
     unsigned phase = w * 64 - mspan_index_of(s, s->base + w * 512) * p.period;
@@ -291,7 +291,7 @@ run_take(struct mspan *s, struct gh_run *r, uint64_t mask)
     if (span_has_bitmap(s->elemsize, s->span_class)) {
         unsigned words = (unsigned)(s->elemsize / GH_WORD);
         if (end - first == 1)
-            put_bits(span_bitmap(s->base, s->elemsize), first * words, words, mask);
+            put_bits(mspan_bitmap(s->base, s->inline_marks), first * words, words, mask);
         else
             fill_bits(s, first * words, end * words, mask);
     }

@@ -29,7 +29,7 @@
  * mean: nothing left, nobody at work; and they never go away until the next sweep is started in
  * a stopped world. Leaving is a release and asking is an acquire: who sees the sweep done sees
  * what it did. A span that was cached across the start of a sweep is in no set; whoever flushes
- * the caches before the next cycle (gospace_start_mark_stw checks it) has it swept. */
+ * the caches before the next sweep (gospace_whiten_stw checks it) has it swept. */
 #include "alloc/base/bits.h"
 #include "alloc/pages/uchunk.h"
 #include "alloc/spaces/go/internal.h"
@@ -144,7 +144,6 @@ count_swept(struct gospace *g, struct mcache *c, const struct mspan *s, uint32_t
     } else if (freed > 0) {
         tally(own, &to->small_frees[class_], &to->small_frees[class_], freed);
     }
-    tally(own, &to->swept_spans, &to->swept_spans, 1);
     if (freed > 0)
         object_bytes_add(g, -(int64_t)(freed * s->elemsize));
     if (s->uchunk != NULL && !uchunk_is_live(s->uchunk))

@@ -30,7 +30,7 @@ enum {
 };
 
 void
-gospace_pace_sweep(struct gospace *g, uint64_t live, uint64_t trigger)
+gospace_pace_sweep_stw(struct gospace *g, uint64_t live, uint64_t trigger)
 {
     /* relaxed: a stopped world orders them all, but see below */
     uint64_t all = atomic_load_explicit(&g->pages_to_sweep, memory_order_relaxed);
