@@ -7,7 +7,8 @@
 /* Bytes that may be paid ahead: a mutator comes by so often to see what else is due. When a
  * cycle has more to mark than expected a little work buys a lot. */
 enum { CREDIT_MAX = 256 * 1024 };
-static const int64_t ASSIST_SLICE_NS = INT64_C(500) * 1000;
+static const int64_t ASSIST_SLICE_NS = INT64_C(100) * 1000;
+enum { BESIDE_IDLE = 3 }; /* divides the fractional share while idle processors do enough */
 static const int64_t PARK_NS = INT64_C(1) * 1000 * 1000; /* look again after so long */
 
 enum {
@@ -115,8 +116,10 @@ assist_slice_is_due(const struct mutator *m)
     const struct mark_phase *p = &m->pub.heap->mark_phase;
     const struct mutator_mark *mm = mutator_mark(m);
     double share = p->heap->pacer.fractional_goal;
-    if (share <= 0 || !mark_phase_any_work(p) || assist_idle_do_it(p))
+    if (share <= 0 || !mark_phase_any_work(p))
         return false;
+    if (assist_idle_do_it(p))
+        share /= BESIDE_IDLE;
     double gap = (double)mm->slice_ns * (1 - share) / share;
     return (double)(os_now_ns() - mm->slice_end_ns) >= gap;
 }

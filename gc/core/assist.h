@@ -14,8 +14,10 @@
  *     its goal: then somebody else holds what is left of the work, and the cycle is nearly
  *     over. At the goal it is parked until there is credit or the cycle ends. So the goal is
  *     kept as Go keeps it, and the wait is where it matters only.
- * A processor that nobody uses marks as well (mark_threads.h); while enough of those do,
- * fractional slices are left out. */
+ * A processor that nobody uses marks as well (mark_threads.h). While enough of those do, a
+ * third of the fractional share is lent: none at all, and a mutator that allocates fast takes
+ * the heap to its goal in every cycle; all of it, and the collector has more than its quarter.
+ */
 #ifndef GH_GC_CORE_ASSIST_H
 #define GH_GC_CORE_ASSIST_H
 

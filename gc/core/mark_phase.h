@@ -95,7 +95,7 @@ struct mark_phase {
     unsigned waiting_ticks;
     /* guarded by lock */
     bool closing, ticking; /* ticking: one of the sleeping threads wakes by itself */
-    unsigned nthreads; /* started */
+    unsigned nthreads;     /* started */
     /* threads that are dedicated workers, or about to be, in whatever phase; atomic: a hint */
     _Atomic(int) dedicated_active;
     struct mark_result retired; /* of mutators that detached during the phase */
@@ -120,8 +120,8 @@ void mark_phase_launch(struct mark_phase *p);
 bool mark_phase_recheck_stw(struct mark_phase *p, bool *late);
 /* _stw, nothing is grey: end, and add up what was found. */
 void mark_phase_end_stw(struct mark_phase *p, struct mark_result *out);
-/* After the end, the world running: let the mutators that wait for credit know. The threads need
- * not be woken to go on sleeping. */
+/* After the end, the world running: let the mutators that wait for credit know. The threads
+ * need not be woken to go on sleeping. */
 void mark_phase_ended(struct mark_phase *p);
 
 /* Whether the phase lacks a dedicated worker. */

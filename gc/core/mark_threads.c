@@ -3,9 +3,9 @@
  * A thread sleeps on the condition `work` until a phase is on and there is something to mark
  * and a processor to be had. Who publishes work or gives a processor back wakes one, by a hint
  * without the lock, which may be missed; so one of those that sleep wakes by itself every
- * TICK_NS while a phase is on. It then also asks mutators for a slice if there is work that nobody
- * does, because all processors belong to mutators that do not allocate. Outside of a phase
- * nobody wakes. */
+ * TICK_NS while a phase is on. It then also asks mutators for a slice if there is work that
+ * nobody does, because all processors belong to mutators that do not allocate. Outside of a
+ * phase nobody wakes. */
 #include "gc/core/mark_threads.h"
 
 #include "gc/core/assist.h"
@@ -22,7 +22,7 @@ enum {
 };
 static const int64_t TICK_NS = INT64_C(2) * 1000 * 1000;
 static const int64_t BOOK_NS = INT64_C(5) * 1000 * 1000; /* half of the limiter's period */
-static const int64_t LOOK_NS = INT64_C(20) * 1000; /* for work, before going to sleep */
+static const int64_t LOOK_NS = INT64_C(20) * 1000;       /* for work, before going to sleep */
 
 /* --- one turn with a processor --- */
 

@@ -185,21 +185,32 @@ slice_is_due_when_its_share_of_time_has_passed(void **state)
     assist_close(&x);
 }
 
-static void
-no_slices_while_idle_processors_do_enough(void **state)
+/* Whether a slice is given so long after one of 1000 s, at a fractional share of 0.3. */
+static bool
+is_sliced(int idle, int64_t after_s)
 {
     struct assist x;
     assist_open(&x, LIST);
-    x.pacer->fractional_goal = 0.2;
-    x.mm->slice_ns = 0; /* due at once */
+    x.pacer->fractional_goal = 0.3;
     uint64_t before = work_done(&x);
-    atomic_store(&x.phase->idle_active, 1); /* of 4 processors: a quarter */
+    x.mm->slice_ns = SECOND * 1000;
+    x.mm->slice_end_ns = os_now_ns() - SECOND * after_s;
+    atomic_store(&x.phase->idle_active, idle);
     assist_slice_if_due(mutator_of(x.s.a));
-    assert_int_equal(work_done(&x), before);
+    bool any = work_done(&x) > before;
     atomic_store(&x.phase->idle_active, 0);
-    assist_slice_if_due(mutator_of(x.s.a));
-    assert_true(work_done(&x) > before);
     assist_close(&x);
+    return any;
+}
+
+/* One of four processors is as much as the pacer asks for: a tenth of the time is lent then. */
+static void
+fewer_slices_while_idle_processors_do_enough(void **state)
+{
+    assert_false(is_sliced(0, 2300));
+    assert_true(is_sliced(0, 2400));
+    assert_false(is_sliced(1, 8900));
+    assert_true(is_sliced(1, 9100));
 }
 
 /* Work that nobody does, because all processors belong to mutators that do not allocate. */
@@ -317,7 +328,7 @@ main(void)
         cmocka_unit_test(what_credit_does_not_cover_is_marked),
         cmocka_unit_test(limiter_switches_assists_off),
         cmocka_unit_test(slice_is_due_when_its_share_of_time_has_passed),
-        cmocka_unit_test(no_slices_while_idle_processors_do_enough),
+        cmocka_unit_test(fewer_slices_while_idle_processors_do_enough),
         cmocka_unit_test(requested_slice_is_given_if_nobody_marks),
         cmocka_unit_test(debtors_wait_at_the_goal_only),
         cmocka_unit_test(debtors_are_woken_by_the_end_of_the_cycle),
