@@ -15,6 +15,8 @@
 /* Spans below so many pages may come from the page cache (Go: pageCachePages / 4). */
 enum { SPANS_CACHED_PAGES = PAGE_CACHE_PAGES / 4 };
 enum { SPANS_POPULATE = 2 }; /* pages backed at a time: 16 KiB, some 6 us */
+/* What that may take; twice what it does, unless the memory is not there in the host either. */
+static const int64_t SPANS_POPULATE_NS = INT64_C(300) * 1000;
 
 /* --- open and close --- */
 
@@ -211,9 +213,9 @@ spans_are_in_a_hurry(const struct pages_local *l)
 }
 
 /* A cache of nothing but memory that the OS does not back: have it backed, piece by piece,
- * unless somebody waits for us. That costs a fraction of a fault a page, and among many small
- * allocations it is rare enough not to show; for large ones a fault each is better. Not under a
- * memory limit: up to half a MiB waits for its use. */
+ * unless somebody waits for us or it takes too long. That costs a fraction of a fault a page,
+ * and among many small allocations it is rare enough not to show; for large ones a fault each
+ * is better. Not under a memory limit: up to half a MiB waits for its use. */
 static void
 spans_populate(struct pages *p, struct pages_local *l)
 {
@@ -226,7 +228,8 @@ spans_populate(struct pages *p, struct pages_local *l)
         return;
     const size_t piece = SPANS_POPULATE * (size_t)GH_PAGE;
     size_t n = 0;
-    while (n < PAGE_CACHE_PAGES && !spans_are_in_a_hurry(l) &&
+    int64_t until = os_now_ns() + SPANS_POPULATE_NS;
+    while (n < PAGE_CACHE_PAGES && !spans_are_in_a_hurry(l) && os_now_ns() < until &&
            os_populate((void *)(c->base + n * GH_PAGE), piece))
         n += SPANS_POPULATE;
     if (n == 0)

@@ -7,7 +7,10 @@
 /* Bytes that may be paid ahead: a mutator comes by so often to see what else is due. When a
  * cycle has more to mark than expected a little work buys a lot. */
 enum { CREDIT_MAX = 256 * 1024 };
-static const int64_t ASSIST_SLICE_NS = INT64_C(100) * 1000;
+/* How long a slice is. Where mutators have all the processors, many are due: fewer operations
+ * notice if they are long. */
+static const int64_t ASSIST_SLICE_NS = INT64_C(500) * 1000;
+static const int64_t BESIDE_IDLE_NS = INT64_C(100) * 1000;
 enum { BESIDE_IDLE = 3 }; /* divides the fractional share while idle processors do enough */
 static const int64_t PARK_NS = INT64_C(1) * 1000 * 1000; /* look again after so long */
 
@@ -74,7 +77,16 @@ assist_price(const struct mutator_mark *mm, const struct pacer *p)
 
 /* --- slices --- */
 
-/* Mark for at most ASSIST_SLICE_NS or `work` bytes. Returns what was scanned. */
+/* Whether processors that nobody uses mark for more than the pacer asks of all. */
+static bool
+assist_idle_do_it(const struct mark_phase *p)
+{
+    /* relaxed: a hint */
+    int idle = atomic_load_explicit(&p->idle_active, memory_order_relaxed);
+    return idle > 0 && idle >= PACER_UTILIZATION * p->heap->config.procs;
+}
+
+/* Mark for at most a slice, or `work` bytes. Returns what was scanned. */
 static int64_t
 assist_slice(struct mutator *m, int64_t work, _Atomic(int64_t) *book)
 {
@@ -82,10 +94,11 @@ assist_slice(struct mutator *m, int64_t work, _Atomic(int64_t) *book)
     struct mutator_mark *mm = mutator_mark(m);
     struct mark_worker *w = &mm->work;
     int64_t begin = os_now_ns(), now = begin;
+    int64_t end = begin + (assist_idle_do_it(p) ? BESIDE_IDLE_NS : ASSIST_SLICE_NS);
     uint64_t at_begin = w->scan_work, enough = at_begin + (uint64_t)work;
     bool more = true;
     mark_phase_begin_drain(p, w);
-    while (more && w->scan_work < enough && now - begin < ASSIST_SLICE_NS) {
+    while (more && w->scan_work < enough && now < end) {
         w->scan_limit = w->scan_work + ASSIST_CHUNK;
         more = mark_phase_drain(p, w);
         now = os_now_ns();
@@ -99,15 +112,6 @@ assist_slice(struct mutator *m, int64_t work, _Atomic(int64_t) *book)
     if (book == &p->heap->pacer.assist_ns)
         limiter_add_assist_ns(&p->heap->limiter, now - begin);
     return (int64_t)(w->scan_work - at_begin);
-}
-
-/* Whether processors that nobody uses mark for more than the pacer asks of all. */
-static bool
-assist_idle_do_it(const struct mark_phase *p)
-{
-    /* relaxed: a hint */
-    int idle = atomic_load_explicit(&p->idle_active, memory_order_relaxed);
-    return idle > 0 && idle >= PACER_UTILIZATION * p->heap->config.procs;
 }
 
 static bool

@@ -4,7 +4,7 @@
  * piece until it is ahead of its share, and makes whoever allocates without credit mark until
  * the debt is paid or wait for somebody else's work; both cost single allocations milliseconds.
  * Here both are done in slices on the mutator's own thread, at a safepoint, of at most
- * ASSIST_SLICE_NS each:
+ * ASSIST_SLICE_NS each, or BESIDE_IDLE_NS:
  *   - the fractional share: after a slice of t ns the next one is due t (1 - g) / g ns later,
  *     g being the pacer's fractional goal. Its work is credit for everybody.
  *   - the assist: who is in debt and finds no credit marks for one slice. What it could not
