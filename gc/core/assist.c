@@ -158,14 +158,22 @@ assist_all(struct mutator *m)
 
 /* --- debt --- */
 
+/* Marking goes on, but there is neither credit nor work. A hint; any thread. */
+static bool
+assist_has_nothing(const struct gh_heap *heap)
+{
+    const struct mark_phase *p = &heap->mark_phase;
+    /* relaxed: looked at again when woken */
+    return mark_phase_is_on(p) && !mark_phase_any_work(p) &&
+           atomic_load_explicit(&heap->pacer.bg_scan_credit, memory_order_relaxed) <= 0;
+}
+
+/* RUNNING: the goal changes in a stopped world. */
 static bool
 assist_must_wait(const struct gh_heap *heap)
 {
-    const struct mark_phase *p = &heap->mark_phase;
-    /* relaxed: hints, looked at again when woken */
-    return mark_phase_is_on(p) && !mark_phase_any_work(p) &&
-           pacer_live(&heap->pacer) >= pacer_heap_goal(&heap->pacer) &&
-           atomic_load_explicit(&heap->pacer.bg_scan_credit, memory_order_relaxed) <= 0;
+    return assist_has_nothing(heap) &&
+           pacer_live(&heap->pacer) >= pacer_heap_goal(&heap->pacer);
 }
 
 /* The heap is at its goal, and others hold all the work. */
@@ -178,7 +186,7 @@ assist_park(struct mutator *m)
     mark_phase_wake(p);
     lock_acquire(&p->lock);
     atomic_fetch_add_explicit(&p->parked, 1, memory_order_relaxed);
-    if (assist_must_wait(m->pub.heap))
+    if (assist_has_nothing(m->pub.heap))
         cond_wait_until(&p->paid, &p->lock, os_now_ns() + PARK_NS);
     atomic_fetch_sub_explicit(&p->parked, 1, memory_order_relaxed);
     lock_release(&p->lock);

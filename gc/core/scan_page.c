@@ -26,7 +26,8 @@ struct page_scan {
     unsigned scanned; /* objects */
     struct gh_scan_stats *stats;
     uint64_t pending[MARK_WORDS]; /* to be scanned */
-    uint64_t known[MARK_WORDS];   /* marked, or ours */
+    uint64_t known[MARK_WORDS];   /* were marked when the scan began, or are ours */
+    uint64_t ours[MARK_WORDS];    /* to be marked */
 };
 
 /* --- words --- */
@@ -136,12 +137,13 @@ page_look(struct page_scan *p)
     p->known[MARK_WORDS - 1] &= bits_low(56); /* above is the class */
 }
 
-/* Mark, as scanned, what has become known since. Who sets a mark counts it. */
+/* Mark, as scanned, what is ours. Who sets a mark counts it. (Not all that is known: the marks of
+ * a black run's unused slots may have been cleared since.) */
 GH_INLINE void
 page_publish(struct page_scan *p, unsigned k)
 {
     /* relaxed, all: who marks or scans an object does not matter, only that somebody does */
-    uint64_t bits = p->known[k] & ~__atomic_load_n(&p->marks[k], __ATOMIC_RELAXED);
+    uint64_t bits = p->ours[k] & ~__atomic_load_n(&p->marks[k], __ATOMIC_RELAXED);
     if (bits == 0)
         return;
     if (p->w->shared) {
@@ -221,6 +223,7 @@ page_follow(struct page_scan *p)
             unsigned k = bits_ctz(words);
             uint64_t objects = p->pending[k];
             p->pending[k] = 0;
+            p->ours[k] |= objects;
             p->scanned += bits_popcount(objects);
             page_objects(p, k, objects);
         }
