@@ -50,7 +50,7 @@ struct mspan {
     /* immutable while in use; set by pages */
     uintptr_t base;
     uint32_t npages;
-    bool needzero;          /* the memory may hold old data */
+    bool needzero;          /* the memory may hold old data; large: held some at first */
     struct uchunk *uchunk;  /* the span is a chunk of a user arena; NULL for all others */
     _Atomic(uint8_t) state; /* enum mspan_state; stored last (release), so that a reader who
                                found the span by address sees the fields below */

@@ -137,8 +137,8 @@ page_look(struct page_scan *p)
     p->known[MARK_WORDS - 1] &= bits_low(56); /* above is the class */
 }
 
-/* Mark, as scanned, what is ours. Who sets a mark counts it. (Not all that is known: the marks of
- * a black run's unused slots may have been cleared since.) */
+/* Mark, as scanned, what is ours. Who sets a mark counts it. (Not all that is known: the marks
+ * of a black run's unused slots may have been cleared since.) */
 GH_INLINE void
 page_publish(struct page_scan *p, unsigned k)
 {

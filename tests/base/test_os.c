@@ -220,6 +220,28 @@ unused_falls_back_where_madv_free_is_refused(void **state)
 }
 
 static void
+pages_are_touched_by_writes(void **state)
+{
+    enum { PAGES = 64 };
+    struct os_account a;
+    os_account_init(&a, false);
+    size_t page = os_page_bytes();
+    char *p = os_alloc(&a, PAGES * page, OS_HEAP, NULL);
+    if (access("/proc/self/pagemap", R_OK) != 0) {
+        assert_true(os_touched((uintptr_t)p, PAGES) == UINT64_MAX);
+        os_free(&a, p, PAGES * page, OS_HEAP);
+        skip();
+    }
+    assert_true(os_touched((uintptr_t)p, PAGES) == 0);
+    p[0] = p[5 * page + 17] = p[63 * page] = 1;
+    assert_true(os_touched((uintptr_t)p, PAGES) == (UINT64_C(1) << 63 | 1u << 5 | 1));
+    assert_true(os_touched((uintptr_t)p + 5 * page, 2) == 1);
+    assert_true(os_unused(&a, p, 6 * page));
+    assert_true(os_touched((uintptr_t)p, PAGES) == UINT64_C(1) << 63);
+    os_release(&a, p, PAGES * page, 6 * page, (PAGES - 6) * page, OS_HEAP);
+}
+
+static void
 clocks_advance(void **state)
 {
     int64_t wall = os_now_ns(), thread = os_thread_cpu_ns(), process = os_process_cpu_ns();
@@ -243,6 +265,7 @@ main(void)
         cmocka_unit_test(unused_that_fails_is_counted_and_not_booked),
         cmocka_unit_test(unused_by_madv_free_keeps_the_pages_for_now),
         cmocka_unit_test(unused_falls_back_where_madv_free_is_refused),
+        cmocka_unit_test(pages_are_touched_by_writes),
         cmocka_unit_test(clocks_advance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,7 +81,7 @@ sweeping_for_one_span_ends_with_the_budget(void **state)
     cycle_keeping(f, live, n);
     uint64_t pages = heap_pages(f);
     take_slot(f, 0, CLASS, 0); /* every span is full */
-    assert_int_equal(f->space.pages_swept, 100);
+    assert_int_equal(f->space.pages_swept, 16);
     assert_int_equal(heap_pages(f), pages + 1);
     free(live);
 }
