@@ -166,7 +166,7 @@ bench-latency: all ## longest stops and worst operations beside the real go
 bench-limit: all ## resident memory under memory limits, with the real go beside it
 	@scripts/bench-limit
 
-matrix: ## every workload x mutators x GOGC x markers, verified, under tsan and torture (half an hour)
+matrix: ## every workload x mutators x GOGC x markers, verified, under tsan and torture (some minutes)
 	@for b in tsan torture; do $(MAKE) --no-print-directory BUILD=$$b && echo "== $$b" && \
 	    FULL=1 BUILD=$$b bash tests/run/workload-matrix.sh || exit 1; done
 

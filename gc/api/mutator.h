@@ -185,8 +185,10 @@ GH_API GH_NOINLINE void gh_barrier_slow(struct gh_mutator *m, void **slot, void 
 GH_INLINE void
 gh_store(struct gh_mutator *m, void *slot, void *value)
 {
-    if (GH_UNLIKELY(m->barrier_on))
+    if (GH_UNLIKELY(m->barrier_on)) {
         gh_barrier_slow(m, (void **)slot, value);
+        return;
+    }
     /* A marker may read the slot at the same time: it sees the old or the new value, each of
      * which the barrier has accounted for. release: whoever finds the object through the slot
      * finds it, and its span, made; pairs with the acquire where markers read slots. */

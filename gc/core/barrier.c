@@ -1,7 +1,7 @@
 /* barrier.c - see Note [hybrid barrier]. Go: mwbbuf.go, mbarrier.go.
  *
- * Contexts: owner mutator, RUNNING. None of this is a safepoint: between the reading of the old
- * value and the store nothing can intervene that looks at the mutator. */
+ * Contexts: owner mutator, RUNNING. None of this is a safepoint: between the store and the
+ * shading of both values nothing can intervene that looks at the mutator. */
 #include "gc/core/barrier.h"
 
 #include <string.h>
@@ -56,7 +56,8 @@ gh_barrier_slow(struct gh_mutator *m, void **slot, void *value)
 {
     struct mutator_mark *mm = mutator_mark(mutator_of(m));
     barrier_make_room(mm);
-    barrier_put(mm, load_ref(slot));
+    /* release: as in gh_store; acquire: as in load_ref */
+    barrier_put(mm, (uintptr_t)__atomic_exchange_n(slot, value, __ATOMIC_ACQ_REL));
     barrier_put(mm, (uintptr_t)value);
 }
 

@@ -1,9 +1,9 @@
 /* barrier.h - the write barrier of concurrent marking: Go's hybrid barrier.
  *
- * Note [hybrid barrier]. While a cycle marks, a store of `value` into a slot that holds `old`
- * greys both before it happens:
+ * Note [hybrid barrier]. While a cycle marks, a store of `value` greys it, and what the slot
+ * held before:
  *
- *     shade(*slot); shade(value); *slot = value
+ *     old = exchange(slot, value); shade(old); shade(value)
  *
  * Shading what is overwritten (Yuasa) keeps the heap as it was when the cycle began: whatever
  * was reachable through the heap then gets marked. Shading what is stored (Dijkstra) closes the
@@ -14,13 +14,17 @@
  * scanned twice (Clements and Hudson, Go proposal 17503; docs/design/barrier.md has the whole
  * argument).
  *
- * Two mutators that store into one slot at the same time may both see the same old value, so
- * that the value which the first stored is overwritten unseen; it has been shaded as the first
- * one's new value.
- *
  * Shading is put off: values go into a buffer of the mutator's, which is emptied when it is
  * full, when the mutator flushes for the end of marking, and in the stop that ends it. A value
- * in a buffer counts as grey. */
+ * in a buffer counts as grey. That the store comes first, where Go shades first, is the same to
+ * everybody: nobody looks into the buffer before the mutator's next safepoint, nor does the
+ * phase end. It is an exchange, and not a load and a store, for the kernel's sake: the load of
+ * a slot in a page that was never touched would make it map a page of zeros, and the store then
+ * cost ten times as much as one fault.
+ *
+ * Bulk stores (gh_copy_refs, gh_clear_refs) shade all old values first. Of two mutators that do
+ * that to one slot both may see the same old value, so that the value which the first stored is
+ * overwritten unseen; it has been shaded as the first one's new value. */
 #ifndef GH_GC_CORE_BARRIER_H
 #define GH_GC_CORE_BARRIER_H
 
