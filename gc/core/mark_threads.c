@@ -291,10 +291,13 @@ mark_threads_start(struct mark_phase *p)
     lock_acquire(&p->lock);
     while (p->nthreads < p->nthreads_max && thread_start_locked(p, &p->threads[p->nthreads]))
         p->nthreads++;
-    if (mark_phase_wants_dedicated(p) || procs_any_free(&p->heap->sched.procs))
-        cond_broadcast(&p->work);
-    else
-        cond_signal(&p->work); /* for the ticks: mutators have all the processors */
+    /* one for each processor that is there for it; one in any case, for the ticks. relaxed:
+     * hints */
+    int wake = atomic_load_explicit(&p->dedicated_max, memory_order_relaxed) +
+               atomic_load_explicit(&p->heap->sched.procs.nfree, memory_order_relaxed);
+    do
+        cond_signal(&p->work);
+    while (--wake > 0);
     lock_release(&p->lock);
 }
 

@@ -26,9 +26,11 @@
 #include "gc/core/workbuf.h"
 
 enum {
-    MARKER_QUEUE = 16,         /* prefetch queue: references on their way to their mark bits */
-    MARKER_LOOK_UP = 16,       /* pages and objects between looks at the others */
-    MARKER_OBLET = 128 * 1024, /* large objects are scanned in pieces of this many bytes */
+    MARKER_QUEUE = 16,   /* prefetch queue: references on their way to their mark bits */
+    MARKER_LOOK_UP = 16, /* pages and objects between looks at the others */
+    MARKER_OBLET =
+        128 * 1024, /* large objects are work for several in pieces of this many bytes */
+    MARKER_PIECE = 16 * 1024, /* and scanned by one in pieces of this many */
     MARKER_WAKE = GH_TORTURE ? 16 : 4096,
 };
 

@@ -266,7 +266,9 @@ scan_uchunk(struct mark_worker *w, const struct uchunk *c, uintptr_t from, uintp
     }
 }
 
-/* A piece of a large object; the first piece brings the others along. */
+/* A piece of a large object, from `addr` to the end of its oblet at most. The first piece
+ * brings the other oblets along; what is left of this one is pushed, so that the worker can be
+ * stopped after each piece. */
 static void
 scan_large(struct mark_worker *w, uintptr_t addr, const struct mspan *s)
 {
@@ -274,7 +276,12 @@ scan_large(struct mark_worker *w, uintptr_t addr, const struct mspan *s)
     if (addr == s->base)
         for (uintptr_t o = addr + MARKER_OBLET; o < end; o += MARKER_OBLET)
             worker_push(w, o);
-    uintptr_t to = addr + MARKER_OBLET < end ? addr + MARKER_OBLET : end;
+    uintptr_t next = addr + MARKER_OBLET - (addr - s->base) % MARKER_OBLET;
+    uintptr_t to = next < end ? next : end;
+    if (to - addr > MARKER_PIECE) {
+        to = addr + MARKER_PIECE;
+        worker_push(w, to);
+    }
     w->scan_work += to - addr;
     if (s->uchunk != NULL)
         scan_uchunk(w, s->uchunk, addr, to);
@@ -300,11 +307,12 @@ GH_NOINLINE static void
 scan_object(struct mark_worker *w, uintptr_t obj)
 {
     const struct mspan *s = pages_span_of(w->pages, obj);
-    w->scan[s->span_class >> 1].single_objects++;
     if (s->span_class < 2) {
+        w->scan[0].single_objects += (obj - s->base) % MARKER_OBLET == 0;
         scan_large(w, obj, s);
         return;
     }
+    w->scan[s->span_class >> 1].single_objects++;
     w->scan_work += s->elemsize;
     if (s->elemsize == GH_WORD) {
         scan_word(w, obj);
