@@ -256,9 +256,11 @@ void
 gh_heap_close(struct gh_heap *h)
 {
     specials_stop(&h->specials);
+    lock_acquire(&h->sched.procs.lock); /* threads of the heap come and go still */
     const struct mutator *stays = world_first(&h->sched);
     CHECK(stays == NULL, "gh_heap_close: %u mutators are still attached, first \"%s\"",
           h->sched.nmutators, stays->actor.name);
+    lock_release(&h->sched.procs.lock);
     background_stop(h);
     if (h->collector->settle != NULL)
         h->collector->settle(h);

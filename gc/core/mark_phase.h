@@ -94,7 +94,8 @@ struct mark_phase {
     /* guarded by WORLD: for how long a running mutator has not answered, mark_threads.c */
     unsigned waiting_ticks;
     /* guarded by lock */
-    bool closing, ticking; /* ticking: one of the sleeping threads wakes by itself */
+    bool closing, ticking; /* ticking: one of the sleeping threads wakes by itself, */
+    int64_t tick_at_ns;    /* then; set when a phase begins */
     unsigned nthreads;     /* started */
     /* threads that are dedicated workers, or about to be, in whatever phase; atomic: a hint */
     _Atomic(int) dedicated_active;

@@ -21,8 +21,9 @@
  * So a 1 found when the page is taken means that nobody but the one who queued it has moved the
  * byte since the take before. All earlier marks were there to be seen by that take, or a yet
  * earlier one; a later mark belongs to who queues the page next. What is left is the slot in
- * the entry, and the marks need not be read. Two workers may scan one page at the same time:
- * each object is claimed by the atomic OR of its bit in `scans`. */
+ * the entry. Two workers may scan one page at the same time: each object that was marked from
+ * elsewhere is claimed by the atomic OR of its bit in `scans`. What a worker finds within the
+ * page he is scanning is not subject to any of this: scan_page.c. */
 #ifndef GH_GC_CORE_MARK_REF_H
 #define GH_GC_CORE_MARK_REF_H
 

@@ -219,9 +219,10 @@ thread_sleep_locked(struct mark_thread *t)
         cond_wait(&p->work, &p->lock);
     } else {
         p->ticking = true;
-        bool woken = cond_wait_until(&p->work, &p->lock, os_now_ns() + TICK_NS);
+        cond_wait_until(&p->work, &p->lock, p->tick_at_ns);
         p->ticking = false;
-        if (!woken) {
+        if (os_now_ns() >= p->tick_at_ns) { /* woken by others or not */
+            p->tick_at_ns = os_now_ns() + TICK_NS;
             thread_watch_locked(p);
             thread_tick_locked(p);
         }
@@ -291,8 +292,9 @@ mark_threads_start(struct mark_phase *p)
     lock_acquire(&p->lock);
     while (p->nthreads < p->nthreads_max && thread_start_locked(p, &p->threads[p->nthreads]))
         p->nthreads++;
-    /* one for each processor that is there for it; one in any case, for the ticks. relaxed:
-     * hints */
+    p->tick_at_ns = os_now_ns() + TICK_NS;
+    /* one for each processor that is there for it, and at least one: who finds none, or nothing
+     * to do, ticks. relaxed: hints */
     int wake = atomic_load_explicit(&p->dedicated_max, memory_order_relaxed) +
                atomic_load_explicit(&p->heap->sched.procs.nfree, memory_order_relaxed);
     do

@@ -1,7 +1,7 @@
 /* churn_model.c - see churn_model.h. Nodes have at most one successor, so a record is freed by
  * walking down a chain while counts reach zero. Every slot refers to a node, and a quarter of
- * all nodes to another: twice as many records as slots, and one for the node that is made
- * before its predecessor goes, are more than enough. */
+ * all nodes to another, so that twice as many records as slots are mostly enough; but chains of
+ * nodes that only each other refer to may grow, which shows where slots are few. */
 #include "workloads/builtin/churn_model.h"
 
 #include <stdlib.h>
@@ -25,6 +25,17 @@ const uint16_t churn_sizes[256] = {
     888, 928, 968, 1016, 1072, 1128, 1192, 1272, 1368, 1472, 1608, 1784, 2024, 2376, 2992, 4096,
 };
 
+static void
+model_grow(struct churn_model *o)
+{
+    size_t capacity = 2 * (size_t)o->capacity;
+    struct churn_record *records = realloc(o->records, capacity * sizeof *records);
+    CHECK(records != NULL && capacity <= UINT32_MAX,
+          "churn_model: no memory for %zu records; use fewer --slots", capacity);
+    o->records = records;
+    o->capacity = (uint32_t)capacity;
+}
+
 static uint32_t
 model_new(struct churn_model *o, uint64_t key, uint16_t size)
 {
@@ -33,7 +44,8 @@ model_new(struct churn_model *o, uint64_t key, uint16_t size)
         o->free = o->records[at].next;
     else
         at = o->count++;
-    CHECK(at < 2 * o->slots + 2, "churn_model: more records than slots allow");
+    if (at == o->capacity)
+        model_grow(o);
     o->records[at] = (struct churn_record){.key = key, .size = size};
     return at;
 }
@@ -53,9 +65,11 @@ model_drop(struct churn_model *o, uint32_t at)
 void
 churn_model_init(struct churn_model *o, uint64_t slots)
 {
-    *o = (struct churn_model){.slots = slots, .count = 1};
+    *o = (struct churn_model){
+        .capacity = (uint32_t)(slots < UINT32_MAX / 4 ? 2 * slots + 2 : UINT32_MAX / 2),
+        .count = 1};
     o->table = calloc(slots, sizeof *o->table);
-    o->records = calloc(2 * slots + 2, sizeof *o->records);
+    o->records = calloc(o->capacity, sizeof *o->records);
     if (o->table == NULL || o->records == NULL) {
         churn_model_finish(o);
         return;

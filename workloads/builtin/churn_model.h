@@ -43,9 +43,9 @@ struct churn_record {
 };
 
 struct churn_model {
-    uint64_t slots;
     uint32_t *table; /* numbers of records */
     struct churn_record *records;
+    uint32_t capacity;
     uint32_t count, free; /* records ever used, 0 included; the first free one, 0 if none */
 };
 
