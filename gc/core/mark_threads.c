@@ -1,11 +1,11 @@
 /* mark_threads.c - see mark_threads.h.
  *
  * A thread sleeps on the condition `work` until a phase is on and there is something to mark
- * and a processor to be had. Who publishes work or gives a processor back wakes one, by a hint
- * without the lock, which may be missed; so one of those that sleep wakes by itself every
- * TICK_NS while a phase is on. It then also asks mutators for a slice if there is work that
- * nobody does, because all processors belong to mutators that do not allocate. Outside of a
- * phase nobody wakes. */
+ * and a processor to be had. Who publishes work while one is free, and who gives his up to wait
+ * for the marking, wakes one, by a hint without the lock, which may be missed; so one of those
+ * that sleep wakes by itself every TICK_NS while a phase is on. It then also asks mutators for
+ * a slice if there is work that nobody does, because all processors belong to mutators that do
+ * not allocate. Outside of a phase nobody wakes. */
 #include "gc/core/mark_threads.h"
 
 #include "gc/core/assist.h"

@@ -87,7 +87,8 @@ count_marks(const struct mspan *s, const uint64_t *marks)
 }
 
 /* For debugging: whoever still reads a dead object shall notice. Only what was handed out is
- * written to, so that whoever gets it next knows by needzero that he must clear it. */
+ * written to, so that whoever gets it next knows by needzero that he must clear it; of a large
+ * object by its pages, which are backed. */
 static GH_COLD void
 clobber_dead(const struct mspan *s, const uint64_t *marks)
 {
