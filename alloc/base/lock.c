@@ -65,8 +65,8 @@ lock_init(struct lock *l, enum lock_rank rank)
     pthread_mutexattr_t attr;
     int e = pthread_mutexattr_init(&attr);
     CHECK(e == 0, "lock_init: %s: attributes: error %d", lock_rank_names[rank], e);
-    /* Locks are held for a microsecond or so: spin a little before going to sleep, from which
-     * it takes ten times as long to come back. */
+    /* Most locks are held for less time than it takes to fall asleep and be woken: spin first.
+     */
     (void)pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ADAPTIVE_NP);
     e = pthread_mutex_init(&l->mutex, &attr);
     CHECK(e == 0, "lock_init: %s: error %d", lock_rank_names[rank], e);

@@ -83,7 +83,7 @@ void os_release(struct os_account *a, void *p, size_t bytes, size_t prepared, si
 bool os_populate(void *p, size_t bytes);
 /* Which of the `n` <= 64 OS pages at `p` may hold anything but zeros: bit i is clear if page i
  * was never touched, or not since it was given back. All are set where the OS does not tell.
- * Two system calls; 1 us for 4 pages. */
+ * Three system calls. */
 uint64_t os_touched(uintptr_t p, unsigned n);
 void os_advise(void *p, size_t bytes, enum os_advice advice);
 /* Move already mapped bytes from one account to another (a span becomes a work buffer). */

@@ -24,12 +24,11 @@ static const uint64_t PAGEMAP_THERE = UINT64_C(3) << 62;
 /* guarded by touched_lock for writing; fd -1: it cannot be had in this process */
 static pthread_mutex_t touched_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
-    pid_t pid;
     int fd;
     dev_t dev;
     ino_t ino;
 } touched;
-/* atomic: release after `touched` is filled in; the process it is for */
+/* the process that `touched` is for; atomic: release after that is filled in */
 static _Atomic(pid_t) touched_pid;
 
 static bool
@@ -59,8 +58,8 @@ static void
 touched_open(pid_t pid)
 {
     pthread_mutex_lock(&touched_lock);
-    if (touched.pid != pid) {
-        touched.pid = pid; /* a descriptor of the parent's is left alone */
+    /* relaxed: under the lock. A descriptor of the parent's is left alone. */
+    if (atomic_load_explicit(&touched_pid, memory_order_relaxed) != pid) {
         touched.fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
         if (!touched_works()) {
             if (touched.fd >= 0)

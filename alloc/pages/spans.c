@@ -15,7 +15,8 @@
 /* Spans below so many pages may come from the page cache (Go: pageCachePages / 4). */
 enum { SPANS_CACHED_PAGES = PAGE_CACHE_PAGES / 4 };
 enum { SPANS_POPULATE = 2 }; /* pages backed at a time: 16 KiB, some 6 us */
-/* What that may take; twice what it does, unless the memory is not there in the host either. */
+/* How long a whole cache may take. It takes half of that, but milliseconds where the host of a
+ * virtual machine has to find the memory first. */
 static const int64_t SPANS_POPULATE_NS = INT64_C(300) * 1000;
 
 /* --- open and close --- */

@@ -11,7 +11,9 @@ enum { CREDIT_MAX = 256 * 1024 };
  * notice if they are long. */
 static const int64_t ASSIST_SLICE_NS = INT64_C(500) * 1000;
 static const int64_t BESIDE_IDLE_NS = INT64_C(100) * 1000;
-enum { BESIDE_IDLE = 3 }; /* divides the fractional share while idle processors do enough */
+enum {
+    BESIDE_IDLE_SHARE = 3
+}; /* divides the fractional share while idle processors do enough */
 static const int64_t PARK_NS = INT64_C(1) * 1000 * 1000; /* look again after so long */
 
 enum {
@@ -123,7 +125,7 @@ assist_slice_is_due(const struct mutator *m)
     if (share <= 0 || !mark_phase_any_work(p))
         return false;
     if (assist_idle_do_it(p))
-        share /= BESIDE_IDLE;
+        share /= BESIDE_IDLE_SHARE;
     double gap = (double)mm->slice_ns * (1 - share) / share;
     return (double)(os_now_ns() - mm->slice_end_ns) >= gap;
 }

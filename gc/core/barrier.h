@@ -20,7 +20,7 @@
  * everybody: nobody looks into the buffer before the mutator's next safepoint, nor does the
  * phase end. It is an exchange, and not a load and a store, for the kernel's sake: the load of
  * a slot in a page that was never touched would make it map a page of zeros, and the store then
- * cost ten times as much as one fault.
+ * be much dearer than one fault (docs/design/allocator.md).
  *
  * Bulk stores (gh_copy_refs, gh_clear_refs) shade all old values first. Of two mutators that do
  * that to one slot both may see the same old value, so that the value which the first stored is

@@ -233,8 +233,8 @@ scan_typed(struct mark_worker *w, const struct gh_type *t, uintptr_t data, uintp
 
 /* The same, of an object in memory that was fresh when it was allocated. What has not been
  * touched since is left alone: to read it would make the kernel map a page of zeros, and where
- * several threads run, the first write to such a page takes it ten times as long as the fault
- * for a page that is not there. Who stores there from now on has a barrier. */
+ * several threads run, the first write to such a page is much dearer than to one that is not
+ * there (docs/design/allocator.md). Who stores there from now on has a barrier. */
 static void
 scan_touched(struct mark_worker *w, const struct gh_type *t, uintptr_t data, uintptr_t from,
              uintptr_t to)

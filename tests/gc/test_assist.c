@@ -296,7 +296,7 @@ pay_main(void *arg)
 
 /* The end of the cycle lets all go on who wait for credit that never comes. */
 static void
-debtors_are_woken_by_the_end_of_the_cycle(void **state)
+debtors_go_on_when_the_cycle_has_ended(void **state)
 {
     struct assist x;
     pthread_t t[2];
@@ -317,6 +317,38 @@ debtors_are_woken_by_the_end_of_the_cycle(void **state)
     stage_close(&x.s);
 }
 
+/* One that would wait for a minute is woken at once. */
+static void *
+wait_for_credit(void *phase)
+{
+    struct mark_phase *p = phase;
+    lock_acquire(&p->lock);
+    atomic_fetch_add(&p->parked, 1);
+    bool woken = cond_wait_until(&p->paid, &p->lock, os_now_ns() + 60 * SECOND);
+    atomic_fetch_sub(&p->parked, 1);
+    lock_release(&p->lock);
+    return woken ? phase : NULL;
+}
+
+static void
+end_wakes_who_waits_for_credit(void **state)
+{
+    struct stage s;
+    stage_open(&s);
+    struct mark_phase *p = &s.heap->mark_phase;
+    pthread_t t;
+    assert_int_equal(pthread_create(&t, NULL, wait_for_credit, p), 0);
+    while (atomic_load(&p->parked) == 0)
+        sched_yield();
+    lock_acquire(&p->lock); /* now it waits */
+    lock_release(&p->lock);
+    mark_phase_ended(p);
+    void *woken;
+    pthread_join(t, &woken);
+    assert_non_null(woken);
+    stage_close(&s);
+}
+
 int
 main(void)
 {
@@ -331,7 +363,8 @@ main(void)
         cmocka_unit_test(fewer_slices_while_idle_processors_do_enough),
         cmocka_unit_test(requested_slice_is_given_if_nobody_marks),
         cmocka_unit_test(debtors_wait_at_the_goal_only),
-        cmocka_unit_test(debtors_are_woken_by_the_end_of_the_cycle),
+        cmocka_unit_test(debtors_go_on_when_the_cycle_has_ended),
+        cmocka_unit_test(end_wakes_who_waits_for_credit),
     };
     return cmocka_run_group_tests_name("assist", tests, NULL, NULL);
 }

@@ -28,12 +28,10 @@ const uint16_t churn_sizes[256] = {
 static void
 model_grow(struct churn_model *o)
 {
-    size_t capacity = 2 * (size_t)o->capacity;
-    struct churn_record *records = realloc(o->records, capacity * sizeof *records);
-    CHECK(records != NULL && capacity <= UINT32_MAX,
-          "churn_model: no memory for %zu records; use fewer --slots", capacity);
-    o->records = records;
-    o->capacity = (uint32_t)capacity;
+    o->capacity *= 2;
+    o->records = realloc(o->records, o->capacity * sizeof *o->records);
+    CHECK(o->records != NULL, "churn_model: no memory for %zu records; use fewer --slots",
+          o->capacity);
 }
 
 static uint32_t
@@ -65,9 +63,7 @@ model_drop(struct churn_model *o, uint32_t at)
 void
 churn_model_init(struct churn_model *o, uint64_t slots)
 {
-    *o = (struct churn_model){
-        .capacity = (uint32_t)(slots < UINT32_MAX / 4 ? 2 * slots + 2 : UINT32_MAX / 2),
-        .count = 1};
+    *o = (struct churn_model){.capacity = 2 * slots + 2, .count = 1};
     o->table = calloc(slots, sizeof *o->table);
     o->records = calloc(o->capacity, sizeof *o->records);
     if (o->table == NULL || o->records == NULL) {

@@ -45,7 +45,7 @@ struct churn_record {
 struct churn_model {
     uint32_t *table; /* numbers of records */
     struct churn_record *records;
-    uint32_t capacity;
+    size_t capacity;      /* records there is memory for */
     uint32_t count, free; /* records ever used, 0 included; the first free one, 0 if none */
 };
 

@@ -4,8 +4,8 @@
  * that is not costs a sweep; a full one may turn out to have room after its sweep; only then
  * are fresh pages taken. Sweeping for one span is bounded by a budget, because a heap of full
  * spans would otherwise be swept to the end for a single allocation. Giving up after 16 spans
- * costs at most 6 % of space, one fresh span for 16 that are full, and 4 us at most (Go:
- * mcentral.cacheSpan, after 100).
+ * costs at most 6 % of space, one fresh span for 16 that are full. (Go: mcentral.cacheSpan,
+ * after 100; then this search is what p99.9 of `goheap run win1k` shows.)
  *
  * Contexts: the owner of the cache that is passed. Locks: SPANSET, PAGES, GCBITS, inside. */
 #include "alloc/spaces/go/internal.h"

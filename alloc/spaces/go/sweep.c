@@ -169,8 +169,8 @@ sweep_span(struct gospace *g, struct mcache *c, struct mspan *s, bool keep)
     count_swept(g, c, s, s->uchunk != NULL ? 0 : s->alloc_count - live);
     if (GH_UNLIKELY(g->clobber_free) && s->uchunk == NULL)
         clobber_dead(s, marks);
-    if (s->alloc_count > 0 &&
-        s->span_class >= 2) /* the slot of a large one is not used again */
+    /* a large one's slot is not used again, and marking wants to know how it began */
+    if (s->alloc_count > 0 && s->span_class >= 2)
         s->needzero = true;
     if (live == 0 && !keep)
         return false;
