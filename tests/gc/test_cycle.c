@@ -427,7 +427,8 @@ run_askers(int procs, const char *marker)
         assert_null(bad);
     }
     assert_true(r.in_order);
-    assert_true(r.forced >= ROUNDS && r.forced <= THREADS * ROUNDS);
+    /* in torture a cycle that a refill asked for may be the one somebody waits for */
+    assert_true((GH_TORTURE ? r.last : r.forced) >= ROUNDS && r.forced <= THREADS * ROUNDS);
     gh_heap_close(r.heap);
 }
 
