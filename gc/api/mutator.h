@@ -26,18 +26,27 @@ GH_EXTERN_C_BEGIN
 
 struct gh_heap;
 
+/* What a store has to do for the collector. */
+enum gh_barrier {
+    GH_BARRIER_OFF,
+    GH_BARRIER_FULL,    /* shade the old value and the new one */
+    GH_BARRIER_DELETION /* only the old one: the mutator's stack has been scanned */
+};
+
 /* The public part of a mutator: only what the inline paths touch. */
 struct gh_mutator {
     /* owner mutator */
     void **fp; /* slot 0 of the innermost frame; fp[-1] = its number of slots */
     /* written by anyone: lowest legal fp, or UINTPTR_MAX when a safepoint is wanted */
     uintptr_t stack_guard;
-    /* world-stopped only for writing; read by owner */
-    bool barrier_on;
+    /* enum gh_barrier. Written in a stopped world, and by who scans the stack; read by owner */
+    uint8_t barrier;
     /* owner mutator: the tiny block being filled, 0 if none */
     uint32_t tiny_offset;
     uintptr_t tiny;
     uint64_t tiny_allocs;
+    uintptr_t fresh; /* the youngest run that was born black in this cycle, if any */
+    size_t fresh_bytes;
     struct gh_heap *heap; /* immutable */
     struct gh_run runs[GH_SPAN_CLASSES];
 };
@@ -185,7 +194,7 @@ GH_API GH_NOINLINE void gh_barrier_slow(struct gh_mutator *m, void **slot, void 
 GH_INLINE void
 gh_store(struct gh_mutator *m, void *slot, void *value)
 {
-    if (GH_UNLIKELY(m->barrier_on)) {
+    if (GH_UNLIKELY(m->barrier)) {
         gh_barrier_slow(m, (void **)slot, value);
         return;
     }

@@ -32,7 +32,7 @@ void assist_pay_slow(struct mutator *m);
 GH_INLINE void
 assist_charge(struct mutator *m, size_t bytes)
 {
-    if (m->pub.barrier_on)
+    if (m->pub.barrier)
         mutator_mark(m)->credit_bytes -= (int64_t)bytes;
 }
 
@@ -40,7 +40,7 @@ assist_charge(struct mutator *m, size_t bytes)
 GH_INLINE void
 assist_pay(struct mutator *m)
 {
-    if (m->pub.barrier_on && mutator_mark(m)->credit_bytes < 0)
+    if (m->pub.barrier && mutator_mark(m)->credit_bytes < 0)
         assist_pay_slow(m);
 }
 

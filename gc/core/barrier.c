@@ -4,6 +4,9 @@
  * shading of both values nothing can intervene that looks at the mutator. */
 #include "gc/core/barrier.h"
 
+#include "alloc/spaces/go/markbits.h"
+#include "gc/core/heap.h"
+
 #include <string.h>
 
 void
@@ -34,6 +37,14 @@ barrier_put(struct mutator_mark *mm, uintptr_t ref)
         mm->buffer[mm->nbuffered++] = ref;
 }
 
+/* For assertions: whether the object that holds the address is marked. */
+GH_UNUSED static bool
+barrier_is_black(const struct gh_mutator *m, uintptr_t addr)
+{
+    struct object_ref o;
+    return gospace_find_object(&m->heap->space, addr, &o) && markbits_is_set(o.span, o.index);
+}
+
 /* The mutator may hold any lock: wake nobody. Threads look by themselves after a while. */
 GH_NOINLINE static void
 barrier_flush_silently(struct mutator_mark *mm)
@@ -54,17 +65,24 @@ barrier_make_room(struct mutator_mark *mm)
 void
 gh_barrier_slow(struct gh_mutator *m, void **slot, void *value)
 {
+    bool deletion = m->barrier == GH_BARRIER_DELETION;
+    if (deletion && (uintptr_t)slot - m->fresh < m->fresh_bytes) {
+        ASSERT(barrier_is_black(m, (uintptr_t)slot), "gh_store: %p is white", (void *)slot);
+        __atomic_store_n(slot, value, __ATOMIC_RELEASE); /* as in gh_store */
+        return;
+    }
     struct mutator_mark *mm = mutator_mark(mutator_of(m));
     barrier_make_room(mm);
     /* release: as in gh_store; acquire: as in load_ref */
     barrier_put(mm, (uintptr_t)__atomic_exchange_n(slot, value, __ATOMIC_ACQ_REL));
-    barrier_put(mm, (uintptr_t)value);
+    if (!deletion)
+        barrier_put(mm, (uintptr_t)value);
 }
 
 void
 barrier_shade(struct mutator *m, uintptr_t ref)
 {
-    if (!m->pub.barrier_on)
+    if (!m->pub.barrier)
         return;
     struct mutator_mark *mm = mutator_mark(m);
     barrier_make_room(mm);
@@ -95,7 +113,7 @@ gh_copy_refs(struct gh_mutator *m, void *to, const void *from, size_t n)
 {
     void **d = to;
     void *const *s = from;
-    if (GH_UNLIKELY(m->barrier_on))
+    if (GH_UNLIKELY(m->barrier))
         barrier_bulk(mutator_mark(mutator_of(m)), d, s, n);
     if ((uintptr_t)d <= (uintptr_t)s)
         for (size_t i = 0; i < n; i++)
@@ -109,7 +127,7 @@ void
 gh_clear_refs(struct gh_mutator *m, void *at, size_t n)
 {
     void **d = at;
-    if (GH_UNLIKELY(m->barrier_on))
+    if (GH_UNLIKELY(m->barrier))
         barrier_bulk(mutator_mark(mutator_of(m)), d, NULL, n);
     for (size_t i = 0; i < n; i++)
         __atomic_store_n(&d[i], NULL, __ATOMIC_RELAXED);

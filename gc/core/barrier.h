@@ -1,9 +1,10 @@
-/* barrier.h - the write barrier of concurrent marking: Go's hybrid barrier.
+/* barrier.h - the write barrier of concurrent marking: Go's hybrid barrier, in the form in
+ * which it was proposed.
  *
- * Note [hybrid barrier]. While a cycle marks, a store of `value` greys it, and what the slot
- * held before:
+ * Note [hybrid barrier]. While a cycle marks, a store of `value` greys what the slot held
+ * before, and `value` too until the mutator's stack has been scanned:
  *
- *     old = exchange(slot, value); shade(old); shade(value)
+ *     old = exchange(slot, value); shade(old); if (the stack is grey) shade(value)
  *
  * Shading what is overwritten (Yuasa) keeps the heap as it was when the cycle began: whatever
  * was reachable through the heap then gets marked. Shading what is stored (Dijkstra) closes the
@@ -12,7 +13,12 @@
  * has been scanned stays black: what a mutator loads from the heap afterwards is protected by
  * the first half, what it allocates is born black. So frames need no barrier and no stack is
  * scanned twice (Clements and Hudson, Go proposal 17503; docs/design/barrier.md has the whole
- * argument).
+ * argument). Go shades `value` always, as asking for the stack's colour would cost it more.
+ *
+ * An object that was born black in this cycle holds no reference from before it, so that
+ * nothing which is overwritten there can be missed. Most stores into young objects initialise
+ * them: where the slot lies in the run that the mutator took last, and its stack is black, the
+ * barrier is the store alone.
  *
  * Shading is put off: values go into a buffer of the mutator's, which is emptied when it is
  * full, when the mutator flushes for the end of marking, and in the stop that ends it. A value
@@ -22,9 +28,10 @@
  * a slot in a page that was never touched would make it map a page of zeros, and the store then
  * be much dearer than one fault (docs/design/allocator.md).
  *
- * Bulk stores (gh_copy_refs, gh_clear_refs) shade all old values first. Of two mutators that do
- * that to one slot both may see the same old value, so that the value which the first stored is
- * overwritten unseen; it has been shaded as the first one's new value. */
+ * Bulk stores (gh_copy_refs, gh_clear_refs) shade all old values first, and all new ones. Of
+ * two mutators that do that to one slot both may see the same old value, so that the value
+ * which the first stored is overwritten unseen. That is no loss: docs/design/barrier.md, "Two
+ * stores race". */
 #ifndef GH_GC_CORE_BARRIER_H
 #define GH_GC_CORE_BARRIER_H
 

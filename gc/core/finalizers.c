@@ -107,7 +107,7 @@ gh_set_finalizer(struct gh_mutator *m, void *obj, gh_finalizer_fn *fn, void *ctx
     struct special what = {
         .at = (uintptr_t)obj, .kind = SPECIAL_FINALIZER, .finalizer = {.fn = fn, .ctx = ctx}};
     finalizers_set(sp, o.span, &what);
-    if (GH_UNLIKELY(m->barrier_on)) { /* specials.h, Note [specials]: roots */
+    if (GH_UNLIKELY(m->barrier)) { /* specials.h, Note [specials]: roots */
         specials_each_ref(&o, shade_word, m);
         barrier_shade(mutator_of(m), (uintptr_t)ctx);
     }

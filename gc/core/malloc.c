@@ -40,14 +40,28 @@ malloc_last_resort(struct mutator *m)
     gospace_finish_sweep(&heap->space);
 }
 
+/* A run was taken, or goes on. Born black, it needs no barrier: barrier.h, Note [hybrid
+ * barrier]. */
+GH_INLINE void
+malloc_note_fresh(struct mutator *m, unsigned span_class)
+{
+    const struct gh_run *r = &m->pub.runs[span_class];
+    if (GH_LIKELY(!m->cache.black) || m->pub.fresh + m->pub.fresh_bytes == r->end)
+        return;
+    m->pub.fresh = r->next;
+    m->pub.fresh_bytes = r->end - r->next;
+}
+
 /* The run of `span_class` is used up: make sure that there is a slot in it. */
 GH_NOINLINE static void
 malloc_refill(struct mutator *m, unsigned span_class, uint64_t mask)
 {
     struct gh_heap *heap = m->pub.heap;
     mutator_safepoint(m);
-    if (GH_LIKELY(gospace_next_run(&heap->space, &m->cache, span_class, mask)))
+    if (GH_LIKELY(gospace_next_run(&heap->space, &m->cache, span_class, mask))) {
+        malloc_note_fresh(m, span_class);
         return;
+    }
     malloc_collect_if_due(m, 0);
     assist_pay(m);
     gospace_deduct_sweep_credit(&heap->space, &m->cache,
@@ -59,6 +73,7 @@ malloc_refill(struct mutator *m, unsigned span_class, uint64_t mask)
         if (!gospace_refill(&heap->space, &m->cache, span_class, mask, &took))
             malloc_fail(heap, sizeclass_pages[span_class >> 1] * (size_t)GH_PAGE);
     }
+    malloc_note_fresh(m, span_class);
     malloc_book(m, &took);
 }
 

@@ -51,9 +51,10 @@ mark_phase_attach(struct mark_phase *p, struct mutator *m)
         mm->work.wanted = &m->pub.stack_guard;
     mm->mutator = m;
     m->client = mm;
-    m->pub.barrier_on = mark_phase_is_on(p);
-    if (m->pub.barrier_on)
-        gospace_blacken_stw(&m->cache); /* it has no runs yet */
+    if (mark_phase_is_on(p)) {
+        m->pub.barrier = GH_BARRIER_DELETION; /* there is nothing on its stack */
+        gospace_blacken_stw(&m->cache);       /* it has no runs yet */
+    }
     return true;
 }
 
@@ -169,6 +170,7 @@ phase_scan_stack(struct mark_phase *p, struct mutator *m)
     struct mutator_mark *mm = mutator_mark(m);
     worker_ready(&mm->work);
     size_t bytes = stack_scan(m, marker_root, &mm->work);
+    m->pub.barrier = GH_BARRIER_DELETION;
     marker_publish(&mm->work);
     /* relaxed: sums */
     atomic_fetch_add_explicit(&p->stack_scan, bytes, memory_order_relaxed);
@@ -264,7 +266,8 @@ mark_phase_start_stw(struct mark_phase *p)
         /* the first slice is due when idle processors have had time to begin */
         mm->slice_end_ns = now;
         mm->slice_ns = FIRST_GAP_NS;
-        m->pub.barrier_on = true;
+        m->pub.barrier = GH_BARRIER_FULL;
+        m->pub.fresh_bytes = 0; /* all it has is older than this cycle */
     }
     lock_acquire(&heap->sched.procs.lock);
     p->waiting_ticks = 0;
@@ -334,7 +337,7 @@ mark_phase_end_stw(struct mark_phase *p, struct mark_result *out)
               m->actor.name, mm->nbuffered);
         worker_finish(&mm->work);
         marker_add_up(&mm->work, out);
-        m->pub.barrier_on = false;
+        m->pub.barrier = GH_BARRIER_OFF;
     }
     worker_finish(&p->stopped_worker);
     marker_add_up(&p->stopped_worker, out);

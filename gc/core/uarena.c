@@ -20,7 +20,7 @@
  *     black allocation.
  *   - A word of bits that is changed while it is read: `front` need not be a multiple of 64
  *     words. Both sides use atomic accesses; the bits read beyond `front` are masked.
- *   - A chunk that faults while it is read. Chunks fault only while nobody marks: `barrier_on`
+ *   - A chunk that faults while it is read. Chunks fault only while nobody marks: `barrier`
  *     of a running mutator says whether somebody does, and it changes in a stopped world only,
  *     which cannot happen before his next safepoint. Freed during marking, a chunk waits in
  *     `pending`, `root` included.
@@ -116,7 +116,7 @@ static bool
 uchunk_free(struct gh_mutator *m, struct uchunk *c)
 {
     struct gh_heap *heap = m->heap;
-    if (m->barrier_on)
+    if (m->barrier)
         return false;
     /* relaxed: statistics, and for the message */
     atomic_store_explicit(&c->freed_after,
@@ -172,7 +172,7 @@ uarenas_add_pending(struct uarenas *u, struct uchunk *list)
 void
 uarenas_fault_pending(struct uarenas *u, struct gh_mutator *m)
 {
-    if (m->barrier_on)
+    if (m->barrier)
         return;
     lock_acquire(&u->lock);
     struct uchunk *list = u->pending;

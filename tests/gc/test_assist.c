@@ -285,7 +285,7 @@ pay_main(void *arg)
     struct assist *x = arg;
     struct gh_mutator *m = gh_attach(x->s.heap, "debtor");
     while (!atomic_load(&stop_paying)) {
-        if (m->barrier_on)
+        if (m->barrier)
             assist_charge(mutator_of(m), 100000);
         assist_pay(mutator_of(m));
         gh_poll(m);

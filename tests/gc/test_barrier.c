@@ -95,6 +95,87 @@ each_store_shades_what_it_overwrites_and_what_it_stores(void **state)
     stage_close(&s);
 }
 
+static unsigned
+buffered(struct gh_mutator *m)
+{
+    return mutator_mark(mutator_of(m))->nbuffered;
+}
+
+/* `a` has a black stack, `b` a grey one. */
+static void
+only_a_grey_stack_shades_what_it_stores(void **state)
+{
+    struct stage s;
+    stage_open(&s);
+    struct node *x = stage_node(&s), *y = stage_node(&s);
+    GH_SLOT(s.a, struct node, 0) = x;
+    GH_SLOT(s.a, struct node, 1) = y;
+    stage_begin(&s);
+    gh_store(s.a, &x->next, y);
+    assert_int_equal(buffered(s.a), 0);
+    gh_store(s.a, &x->next, NULL);
+    assert_int_equal(buffered(s.a), 1);
+    gh_store(s.b, &x->next, y);
+    assert_int_equal(buffered(s.b), 1);
+    gh_store(s.b, &x->next, y);
+    assert_int_equal(buffered(s.b), 3);
+    stage_end(&s);
+    assert_int_equal(stage_objects(&s), 2);
+    stage_close(&s);
+}
+
+static void
+stores_into_the_youngest_run_are_only_stores(void **state)
+{
+    struct stage s;
+    stage_open(&s);
+    struct node *x = stage_node(&s), *y = stage_node(&s);
+    GH_SLOT(s.a, struct node, 0) = x;
+    GH_SLOT(s.a, struct node, 1) = y;
+    stage_begin(&s);
+    struct node *fresh = stage_node(&s);
+    GH_SLOT(s.a, struct node, 2) = fresh;
+    gh_store(s.a, &fresh->next, x);
+    gh_store(s.a, &fresh->next, y);
+    assert_ptr_equal(fresh->next, y);
+    assert_int_equal(buffered(s.a), 0);
+    gh_store(s.b, &fresh->other, x); /* of another mutator's: not for b, whose stack is grey */
+    assert_int_equal(buffered(s.b), 1);
+    gh_store(s.a, &x->next, y); /* older than the cycle */
+    gh_store(s.a, &x->next, NULL);
+    assert_int_equal(buffered(s.a), 1);
+    stage_end(&s);
+    assert_int_equal(stage_objects(&s), 3);
+    stage_close(&s);
+}
+
+/* What was born black in one cycle is white in the next. */
+static void
+youngest_run_of_the_cycle_before_is_like_any_other(void **state)
+{
+    struct stage s;
+    stage_open(&s);
+    struct node *y = stage_node(&s);
+    GH_SLOT(s.a, struct node, 0) = y;
+    stage_begin(&s);
+    struct node *was_fresh = stage_node(&s);
+    GH_SLOT(s.b, struct node, 0) = was_fresh;
+    gh_store(s.a, &was_fresh->next, y);
+    stage_end(&s);
+    GH_SLOT(s.a, struct node, 0) = NULL;
+    stage_begin(&s);
+    stage_drain(&s);
+    assert_false(stage_is_marked(&s, was_fresh));
+    GH_SLOT(s.a, struct node, 0) = was_fresh->next;
+    gh_store(s.a, &was_fresh->next, NULL);
+    assert_int_equal(buffered(s.a), 1);
+    stage_flush(s.a);
+    assert_true(stage_is_marked(&s, y));
+    stage_end(&s);
+    assert_int_equal(stage_objects(&s), 2);
+    stage_close(&s);
+}
+
 /* --- the buffer --- */
 
 static void
@@ -189,19 +270,20 @@ barrier_is_on_exactly_while_a_cycle_marks(void **state)
     stage_open(&s);
     struct node *x = stage_node(&s), *y = stage_node(&s);
     GH_SLOT(s.a, struct node, 0) = x;
+    GH_SLOT(s.a, struct node, 1) = y;
     for (int round = 0; round < 3; round++) {
-        assert_false(s.a->barrier_on || s.b->barrier_on);
+        assert_false(s.a->barrier || s.b->barrier);
         gh_store(s.a, &x->next, y);
         gh_store(s.b, &x->next, y);
         assert_int_equal(mutator_mark(mutator_of(s.a))->nbuffered, 0);
         assert_int_equal(mutator_mark(mutator_of(s.b))->nbuffered, 0);
         struct gh_mutator *before = gh_attach(s.heap, "attached before");
-        assert_false(before->barrier_on);
+        assert_false(before->barrier);
         gh_detach(before);
         stage_begin(&s);
-        assert_true(s.a->barrier_on && s.b->barrier_on);
+        assert_true(s.a->barrier && s.b->barrier);
         struct gh_mutator *late = gh_attach(s.heap, "attached while it marks");
-        assert_true(late->barrier_on);
+        assert_true(late->barrier);
         gh_store(late, &x->next, NULL);
         assert_int_equal(mutator_mark(mutator_of(late))->nbuffered, 1);
         gh_detach(late);
@@ -219,19 +301,23 @@ detaching_mutator_leaves_its_buffer_behind(void **state)
     struct stage s;
     stage_open(&s);
     struct node *x = stage_node(&s), *y = stage_node(&s), *z = stage_node(&s);
+    struct node *white = stage_node(&s);
     GH_SLOT(s.a, struct node, 0) = x;
+    GH_SLOT(s.b, struct node, 0) = white; /* whose stack is not scanned */
+    gh_store(s.a, &white->next, y);
     gh_store(s.a, &y->next, z);
     stage_begin(&s);
     stage_drain(&s);
     struct gh_mutator *late = gh_attach(s.heap, "late");
-    for (int i = 0; i < BARRIER_SLOTS - 2; i++)
+    for (int i = 0; i < BARRIER_SLOTS - 1; i++)
         gh_store(late, &x->other, x);
-    gh_store(late, &x->next, y);
+    gh_store(late, &white->next, NULL);
+    assert_false(stage_is_marked(&s, y));
     gh_detach(late);
     assert_true(stage_is_marked(&s, y));
     stage_end(&s);
-    assert_int_equal(stage_objects(&s), 3);
-    assert_int_equal(s.cycles[0].objects_marked, 3);
+    assert_int_equal(stage_objects(&s), 4); /* the cycle could not know better */
+    assert_int_equal(s.cycles[0].objects_marked, 4);
     stage_close(&s);
 }
 
@@ -365,6 +451,9 @@ main(void)
         cmocka_unit_test(overwritten_reference_is_kept_for_a_scanned_stack),
         cmocka_unit_test(reference_that_moves_from_an_unscanned_stack_is_kept),
         cmocka_unit_test(reference_that_moves_to_a_scanned_root_is_kept),
+        cmocka_unit_test(only_a_grey_stack_shades_what_it_stores),
+        cmocka_unit_test(stores_into_the_youngest_run_are_only_stores),
+        cmocka_unit_test(youngest_run_of_the_cycle_before_is_like_any_other),
         cmocka_unit_test(each_store_shades_what_it_overwrites_and_what_it_stores),
         cmocka_unit_test(full_buffer_is_emptied_and_nothing_is_lost),
         cmocka_unit_test(values_that_are_no_objects_are_ignored),

@@ -93,12 +93,14 @@ ragged_barrier_publishes_what_sleepers_have_buffered(void **state)
     stage_close(&s);
 }
 
-/* `a` has answered, and stores once more before the world stands still. */
+/* `a` has answered, and stores once more before the world stands still, as one does whose stack
+ * is still to be scanned: what it stores nobody else knows. */
 static void
 store_late(struct stage *s)
 {
     assert_int_equal(atomic_load(&s->heap->mark_phase.finishing),
                      FINISH_DECIDING); /* nobody else decides */
+    s->a->barrier = GH_BARRIER_FULL;
     gh_store(s->a, &watch.x->next, watch.y);
 }
 

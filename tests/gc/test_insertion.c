@@ -66,7 +66,7 @@ what_an_unscanned_stack_hides_behind_a_black_object_is_marked(void **state)
         gh_safepoint_slow(s->a); /* let it have its stop; and our stack is scanned */
     while (atomic_load(&h.turn) != TURN_MARK);
     assert_true(mark_phase_is_on(&s->heap->mark_phase));
-    assert_true(s->b->barrier_on);
+    assert_true(s->b->barrier);
     assert_int_equal(atomic_load(&s->heap->mark_phase.stacks_left), 1);
     atomic_fetch_add(&s->heap->mark_phase.busy, 1); /* as stage_begin does */
     stage_drain(s);

@@ -222,7 +222,7 @@ what_is_put_and_what_is_taken_is_shaded(void **state)
     void *it[4];
     for (int i = 0; i < 4; i++)
         it[i] = gh_pool_get(f.m, f.pool);
-    f.m->barrier_on = other->barrier_on = true;
+    f.m->barrier = other->barrier = true;
     for (int i = 0; i < 4; i++) { /* the private place, and the queue */
         gh_pool_put(f.m, f.pool, it[i]);
         assert_true(testheap_shaded(f.m, it[i]));
@@ -246,7 +246,7 @@ what_is_put_and_what_is_taken_is_shaded(void **state)
     assert_true(testheap_shaded(f.m, victim));
     victim = gh_pool_get(other, f.pool);
     assert_true(testheap_shaded(other, victim));
-    f.m->barrier_on = other->barrier_on = false;
+    f.m->barrier = other->barrier = false;
     gh_detach(other);
     close_fixture(&f);
 }

@@ -299,14 +299,14 @@ chunks_freed_while_marking_fault_later(void **state)
     struct gh_uarena *ua = gh_uarena_new(f.m);
     struct node *n = gh_uarena_new_object(f.m, ua, f.node);
     fill_chunk(&f, ua);
-    f.m->barrier_on = true; /* as if a collection were marking */
+    f.m->barrier = true; /* as if a collection were marking */
     gh_uarena_free(f.m, ua);
     uint64_t pending = stats(&f).pending;
     assert_int_equal(pending, UARENA_SHARE ? 1 : 2);
     n->number = 7; /* a marker may read it as well */
     uarenas_fault_pending(&f.heap->uarenas, f.m);
     assert_int_equal(stats(&f).pending, pending);
-    f.m->barrier_on = false;
+    f.m->barrier = false;
     gh_gc(f.m); /* which still finds them in use, and lets them fault at its end */
     assert_int_equal(stats(&f).pending, 0);
     assert_int_equal(stats(&f).quarantined, pending);
@@ -324,14 +324,14 @@ new_chunks_and_copies_are_shaded(void **state)
     struct node *n = gh_uarena_new_object(f.m, ua, f.node);
     struct node *in_heap = gh_new(f.m, f.node);
     gh_store(f.m, &n->other, in_heap);
-    f.m->barrier_on = true;
+    f.m->barrier = true;
     gh_uarena_clone(f.m, n, f.node);
     assert_true(testheap_shaded(f.m, in_heap));
     fill_chunk(&f, ua);
     const struct uchunk *newest =
         pages_span_of(&f.heap->pages, (uintptr_t)gh_uarena_new_object(f.m, ua, f.node))->uchunk;
     assert_true(testheap_shaded(f.m, (void *)newest->base));
-    f.m->barrier_on = false;
+    f.m->barrier = false;
     gh_uarena_free(f.m, ua);
     close_fixture(&f);
 }
