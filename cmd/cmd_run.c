@@ -154,6 +154,7 @@ run_facts(struct run *r)
         .collector = r->collector,
         .marker = p->config.marker,
         .show_settings = p->verbose,
+        .show_locks = p->lock_stats,
         .interrupted = j->interrupted,
         .settings = r->settings,
         .n_settings = p->n_settings,
@@ -178,6 +179,7 @@ run_facts(struct run *r)
         .pauses = &r->pauses,
         .environment = &r->environment,
     };
+    lockstats_read(&r->facts.locks, j->memstats.mallocs, j->memstats.total_alloc);
     process_usage_read(&r->facts.usage);
     if (j->rss_peak_bytes != 0)
         r->facts.usage.rss_peak_bytes = j->rss_peak_bytes;

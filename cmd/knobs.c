@@ -233,6 +233,12 @@ set_go_scavtrace(void *target, const char *text, struct gh_error *err)
 }
 
 static bool
+set_lock_stats(void *target, const char *text, struct gh_error *err)
+{
+    return knob_bool(text, &((struct plan *)target)->lock_stats, err);
+}
+
+static bool
 set_godebug(void *target, const char *text, struct gh_error *err)
 {
     return (void)target, godebug_parse(text, err);
@@ -393,6 +399,9 @@ const struct cli_option plan_knobs[] = {
     {"scavtrace", 0, NULL, "GOHEAP_SCAVTRACE", "GODEBUG=scavtrace", "0",
      "print what was given back to the OS, in Go's format", set_scavtrace, set_go_scavtrace,
      NULL},
+    {"lock-stats", 0, NULL, "GOHEAP_LOCK_STATS", NULL, "0",
+     "add to the report how often each kind of lock was taken, and waited for", set_lock_stats,
+     NULL, NULL},
     {"madvise", 0, "HOW", "GOHEAP_MADVISE", "GODEBUG=madvdontneed", "dontneed",
      "how memory is given back to the OS: dontneed or free", set_madvise, set_go_madvise, NULL},
     {"shrink-stacks", 0, NULL, "GOHEAP_SHRINK_STACKS", "GODEBUG=gcshrinkstackoff", "1",

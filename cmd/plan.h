@@ -33,6 +33,7 @@ struct plan {
     int threads;
     int gctrace; /* 0, 1 or 2 */
     bool pacertrace, scavtrace;
+    bool lock_stats; /* the text report shows the locks */
     bool quiet, verbose, dry_run, help;
     enum plan_color color;
     const char *json, *output; /* paths, "-" for standard output, NULL for none */

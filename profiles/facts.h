@@ -6,6 +6,7 @@
 #include "gc/api/heap.h"
 #include "gc/api/specials.h"
 #include "profiles/environment.h"
+#include "profiles/lockstats.h"
 #include "profiles/pauses.h"
 
 /* CPU time of the collector, by who gave it, in ns. */
@@ -47,6 +48,7 @@ struct facts {
     bool text_utf8; /* the text report may use more than ASCII */
     bool text_color;
     bool show_settings; /* the text report lists the settings */
+    bool show_locks;    /* and the locks */
     bool interrupted;
 
     const struct facts_setting *settings; /* goheap's knobs */
@@ -64,6 +66,7 @@ struct facts {
     double total_wall_s;      /* from opening the heap to the end of verify */
     struct gh_memstats stats; /* at the end of the run */
     struct gh_finalizer_stats finalizers;
+    struct lockstats locks; /* of the whole run, closing of the heap included */
     /* What was allocated in the stretch of `rate_wall_s` seconds. */
     uint64_t allocs, alloc_bytes;
     double rate_wall_s;

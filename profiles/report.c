@@ -258,6 +258,32 @@ report_workload(const struct facts *f, FILE *out)
     }
 }
 
+/* Of the whole run, not only of the timed section. */
+static void
+report_locks(const struct facts *f, FILE *out)
+{
+    const struct lockstats *s = &f->locks;
+    fprintf(out, "\n  %-11s %9s %9s %6s %9s %9s %9s %8s\n", "lock", "taken", "contended",
+            "slept", "waited", "longest", "/M obj", "/MiB");
+    for (size_t i = 0; i < s->n_rows; i++) {
+        const struct lock_counts *c = &s->rows[i].counts;
+        struct humane h[7];
+        fprintf(
+            out, "  %-11s %9s %9s %6s %9s %9s %9s %8s\n", s->rows[i].rank,
+            humane_count(&h[0], (double)c->taken), humane_count(&h[1], (double)c->contended),
+            humane_count(&h[2], (double)c->slept), humane_ns(&h[3], (double)c->wait_ns, false),
+            humane_ns(&h[4], (double)c->longest_ns, false),
+            humane_plain(&h[5], lockstats_per_million(s, c->taken)),
+            humane_plain(&h[6], lockstats_per_mib(s, c->taken)));
+    }
+    fprintf(out, "\n  %-13s %12s\n", "without locks", "failed tries");
+    for (int i = 0; i < RETRY_LOOPS; i++) {
+        struct humane h;
+        fprintf(out, "  %-13s %12s\n", retry_loop_name((enum retry_loop)i),
+                humane_whole(&h, s->retries[i]));
+    }
+}
+
 static void
 report_settings(const struct facts *f, FILE *out)
 {
@@ -279,6 +305,8 @@ report_write(const struct facts *f, FILE *out)
     report_collections(f, out);
     report_memory(f, out);
     report_workload(f, out);
+    if (f->show_locks)
+        report_locks(f, out);
     if (f->show_settings)
         report_settings(f, out);
 }

@@ -326,6 +326,43 @@ json_gc(const struct facts *f)
 }
 
 static json_t *
+json_lock(const struct lockstats *s, const struct lockstats_row *row)
+{
+    const struct lock_counts *c = &row->counts;
+    json_t *o = json_object();
+    put(o, "rank", json_text(row->rank));
+    put(o, "taken", json_u64(c->taken));
+    put(o, "contended", json_u64(c->contended));
+    put(o, "slept", json_u64(c->slept));
+    put(o, "wait_ns", json_integer(c->wait_ns));
+    put(o, "longest_wait_ns", json_integer(c->longest_ns));
+    put(o, "taken_per_million_objects",
+        s->objects == 0 ? json_null() : json_number(lockstats_per_million(s, c->taken)));
+    put(o, "taken_per_mib",
+        s->bytes == 0 ? json_null() : json_number(lockstats_per_mib(s, c->taken)));
+    return o;
+}
+
+static json_t *
+json_locks(const struct lockstats *s)
+{
+    json_t *o = json_object(), *ranks = json_array(), *loops = json_array();
+    for (size_t i = 0; i < s->n_rows; i++)
+        json_array_append_new(ranks, json_lock(s, &s->rows[i]));
+    for (int i = 0; i < RETRY_LOOPS; i++) {
+        json_t *loop = json_object();
+        put(loop, "loop", json_text(retry_loop_name((enum retry_loop)i)));
+        put(loop, "failed_tries", json_u64(s->retries[i]));
+        json_array_append_new(loops, loop);
+    }
+    put(o, "run_objects", json_u64(s->objects));
+    put(o, "run_bytes", json_u64(s->bytes));
+    put(o, "ranks", ranks);
+    put(o, "loops", loops);
+    return o;
+}
+
+static json_t *
 json_process(const struct process_usage *u)
 {
     json_t *o = json_object();
@@ -363,6 +400,7 @@ json_report(const struct facts *f)
     put(o, "time", json_time(f));
     put(o, "allocation", json_allocation(f));
     put(o, "gc", json_gc(f));
+    put(o, "locks", json_locks(&f->locks));
     put(o, "process", json_process(&f->usage));
     put(o, "metrics", json_metrics(f));
     put(o, "environment", json_environment(f->environment));

@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -304,6 +305,14 @@ int64_t
 os_thread_cpu_ns(void)
 {
     return os_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+uint64_t
+os_thread_sleeps(void)
+{
+    struct rusage r;
+    /* it cannot fail for the calling thread */
+    return getrusage(RUSAGE_THREAD, &r) == 0 ? (uint64_t)r.ru_nvcsw : 0;
 }
 
 int64_t

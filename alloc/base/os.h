@@ -95,6 +95,8 @@ uint64_t os_sys_total(const struct os_account *a);
 int64_t os_now_ns(void);
 /* CPU time of this thread, of this process (user + system), in ns. */
 int64_t os_thread_cpu_ns(void);
+/* How often the calling thread has gone to sleep so far; a system call. */
+uint64_t os_thread_sleeps(void);
 int64_t os_process_cpu_ns(void);
 /* Processors this process may run on: affinity, capped by the cgroup quota as Go 1.25+
  * does: min(affinity, max(2, ceil(quota / period))). At least 1. */

@@ -19,6 +19,7 @@
 
 #include "alloc/base/compiler.h"
 #include "alloc/base/config.h"
+#include "alloc/base/retry.h"
 
 #include <stdatomic.h>
 
@@ -99,6 +100,7 @@ page_queue_claim_batch(struct page_queue *q)
             q->end = head + n;
             return true;
         }
+        retry_note(RETRY_QUEUE_CLAIM);
     }
     return false;
 }
@@ -127,10 +129,14 @@ page_queue_steal(struct page_queue *from, struct page_queue *to)
             atomic_load_explicit(&from->entry[(head + i) % PAGE_QUEUE], memory_order_relaxed);
         atomic_store_explicit(&to->entry[(at + i) % PAGE_QUEUE], e, memory_order_relaxed);
     }
-    /* acq_rel: the reads above come before, see Note [page queue]; and see `head` */
-    if (n == 0 || !atomic_compare_exchange_strong_explicit(
-                      &from->head, &head, head + n, memory_order_acq_rel, memory_order_relaxed))
+    if (n == 0)
         return false;
+    /* acq_rel: the reads above come before, see Note [page queue]; and see `head` */
+    if (!atomic_compare_exchange_strong_explicit(&from->head, &head, head + n,
+                                                 memory_order_acq_rel, memory_order_relaxed)) {
+        retry_note(RETRY_QUEUE_STEAL);
+        return false;
+    }
     /* release: as in page_queue_push */
     atomic_store_explicit(&to->tail, at + n, memory_order_release);
     return true;

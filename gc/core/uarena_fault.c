@@ -170,5 +170,6 @@ uarena_unwatch(struct uarenas *u)
     /* release: pairs with the acquire in fault_find */
     atomic_store_explicit(link, atomic_load_explicit(&u->next_watched, memory_order_relaxed),
                           memory_order_release);
+    lock_settle(&fault_lock);
     lock_release(&fault_lock);
 }

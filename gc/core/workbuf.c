@@ -2,6 +2,7 @@
 #include "gc/core/workbuf.h"
 
 #include "alloc/base/bits.h"
+#include "alloc/base/retry.h"
 
 static struct workbuf *
 workbuf_unpack(uint64_t v)
@@ -20,13 +21,15 @@ static void
 workbuf_push(struct workbuf_stack *s, struct workbuf *b)
 {
     uint64_t old = atomic_load_explicit(&s->head, memory_order_relaxed);
-    uint64_t new_head;
-    do {
+    for (;;) {
         atomic_store_explicit(&b->next, old, memory_order_relaxed);
-        new_head = workbuf_pack(b, old + 1);
+        uint64_t new_head = workbuf_pack(b, old + 1);
         /* release: pairs with the acquire in workbuf_pop; hands over the contents of *b */
-    } while (!atomic_compare_exchange_weak_explicit(
-        &s->head, &old, new_head, memory_order_release, memory_order_relaxed));
+        if (atomic_compare_exchange_weak_explicit(&s->head, &old, new_head,
+                                                  memory_order_release, memory_order_relaxed))
+            return;
+        retry_note(RETRY_WORKBUF_PUSH);
+    }
 }
 
 static struct workbuf *
@@ -48,6 +51,7 @@ workbuf_pop(struct workbuf_stack *s)
         if (atomic_compare_exchange_weak_explicit(&s->head, &old, new_head,
                                                   memory_order_acq_rel, memory_order_acquire))
             return b;
+        retry_note(RETRY_WORKBUF_POP);
     }
 }
 

@@ -1,6 +1,7 @@
 /* test_lock.c - mutual exclusion, ranks (in debug builds), conditions with deadlines. */
 #include "alloc/base/lock.h"
 #include "alloc/base/os.h"
+#include "alloc/base/retry.h"
 #include "tests/base/death.h"
 
 static void *
@@ -172,6 +173,106 @@ cond_signal_wakes_the_other_side(void **state)
     lock_finish(&b.lock);
 }
 
+/* --- counts --- */
+
+static void
+a_finished_lock_adds_to_its_rank(void **state)
+{
+    struct lock l;
+    struct cond c;
+    struct lock_counts before, after;
+    lock_read_counts(LOCK_RANK_GCBITS, &before);
+    lock_init(&l, LOCK_RANK_GCBITS);
+    cond_init(&c);
+    for (int i = 0; i < 5; i++) {
+        lock_acquire(&l);
+        lock_release(&l);
+    }
+    lock_acquire(&l);
+    while (cond_wait_until(&c, &l, 0))
+        continue; /* nobody signals */
+    lock_release(&l);
+    lock_read_counts(LOCK_RANK_GCBITS, &after);
+    assert_int_equal(after.taken, before.taken); /* not before it is finished */
+    lock_finish(&l);
+    lock_read_counts(LOCK_RANK_GCBITS, &after);
+    assert_int_equal(after.taken - before.taken, 5 + 1 + 1);
+    assert_int_equal(after.contended, before.contended);
+    assert_int_equal(after.slept, before.slept);
+    assert_int_equal(after.wait_ns, before.wait_ns);
+    cond_finish(&c);
+}
+
+static void
+a_settled_lock_begins_anew(void **state)
+{
+    struct lock l;
+    struct lock_counts before, after;
+    lock_read_counts(LOCK_RANK_RECLAIM, &before);
+    lock_init(&l, LOCK_RANK_RECLAIM);
+    for (int i = 0; i < 3; i++) {
+        lock_acquire(&l);
+        lock_settle(&l);
+        lock_release(&l);
+        lock_read_counts(LOCK_RANK_RECLAIM, &after);
+        assert_int_equal(after.taken - before.taken, i + 1);
+    }
+    lock_finish(&l);
+    lock_read_counts(LOCK_RANK_RECLAIM, &after);
+    assert_int_equal(after.taken - before.taken, 3);
+}
+
+static void *
+take_once(void *arg)
+{
+    struct lock *l = arg;
+    lock_acquire(l);
+    lock_release(l);
+    return NULL;
+}
+
+/* A lock is held for so long that who wants it goes to sleep. Should the thread come too late
+ * for that, it is held for longer the next time. */
+static void
+who_finds_a_lock_taken_is_counted(void **state)
+{
+    struct lock_counts before, after;
+    lock_read_counts(LOCK_RANK_ROOTS, &before);
+    useconds_t rounds = 0;
+    do {
+        struct lock l;
+        pthread_t t;
+        rounds++;
+        lock_init(&l, LOCK_RANK_ROOTS);
+        lock_acquire(&l);
+        assert_int_equal(pthread_create(&t, NULL, take_once, &l), 0);
+        usleep(rounds * 1000);
+        lock_release(&l);
+        pthread_join(t, NULL);
+        lock_finish(&l);
+        lock_read_counts(LOCK_RANK_ROOTS, &after);
+    } while (after.slept == before.slept && rounds < 200);
+    uint64_t contended = after.contended - before.contended;
+    assert_int_equal(after.taken - before.taken, 2 * rounds);
+    assert_true(contended >= 1 && contended <= rounds);
+    assert_int_equal(after.slept - before.slept, 1);
+    assert_true(after.longest_ns > 0);
+    assert_true(after.wait_ns - before.wait_ns >= after.longest_ns);
+}
+
+/* Ranks are names in the table, not places in it. */
+static void
+ranks_and_loops_have_names(void **state)
+{
+    assert_string_equal(lock_rank_name(LOCK_RANK_CYCLE), "CYCLE");
+    assert_string_equal(lock_rank_name(LOCK_RANK_LEAF), "LEAF");
+    assert_string_equal(retry_loop_name(RETRY_SPANSET_POP), "SPANSET_POP");
+    uint64_t before = retry_count(RETRY_QUEUE_STEAL), other = retry_count(RETRY_QUEUE_CLAIM);
+    retry_note(RETRY_QUEUE_STEAL);
+    assert_int_equal(retry_count(RETRY_QUEUE_STEAL) - before, 1);
+    assert_int_equal(retry_count(RETRY_QUEUE_CLAIM), other);
+}
+
 int
 main(void)
 {
@@ -181,6 +282,10 @@ main(void)
         cmocka_unit_test(debug_builds_catch_a_falling_rank),
         cmocka_unit_test(cond_wait_until_times_out),
         cmocka_unit_test(cond_signal_wakes_the_other_side),
+        cmocka_unit_test(a_finished_lock_adds_to_its_rank),
+        cmocka_unit_test(a_settled_lock_begins_anew),
+        cmocka_unit_test(who_finds_a_lock_taken_is_counted),
+        cmocka_unit_test(ranks_and_loops_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -204,6 +204,18 @@ idle_release_is_a_knob(void **state)
 }
 
 static void
+lock_stats_is_a_knob(void **state)
+{
+    assert_false(plan_of("null")->lock_stats);
+    assert_true(plan_of("null --lock-stats")->lock_stats);
+    assert_source("null --lock-stats", "lock-stats", "1", "flag");
+    setenv("GOHEAP_LOCK_STATS", "1", 1);
+    assert_true(plan_of("null")->lock_stats);
+    assert_false(plan_of("null --lock-stats=0")->lock_stats);
+    assert_refuses("null --lock-stats=2", "--lock-stats: '2' is neither 0 nor 1");
+}
+
+static void
 godebug_warns_of_what_has_no_effect(void **state)
 {
     setenv("GODEBUG", "schedtrace=1,gctarce=1,gctrace=0", 1);
@@ -554,6 +566,7 @@ main(void)
         TEST(procs_are_1_to_1024),
         TEST(godebug_switches_knobs),
         TEST(idle_release_is_a_knob),
+        TEST(lock_stats_is_a_knob),
         TEST(godebug_warns_of_what_has_no_effect),
         TEST(gctrace_has_two_levels),
         TEST(traces_are_switched_on_by_flag_and_variable),

@@ -434,6 +434,64 @@ both_say_what_was_finalized(void **state)
     json_decref(o);
 }
 
+/* Three kinds of lock: the one that cost most waiting comes first, those without by use. */
+static void
+both_say_who_waited_for_which_lock(void **state)
+{
+    struct facts f = made_up();
+    f.locks = (struct lockstats){.n_rows = 3,
+                                 .rows = {{"CYCLE", {.taken = 7}},
+                                          {"GCBITS", {.taken = 500}},
+                                          {"PAGES",
+                                           {.taken = 300,
+                                            .contended = 20,
+                                            .slept = 4,
+                                            .wait_ns = 5000,
+                                            .longest_ns = 2500}}},
+                                 .retries = {[RETRY_SPANSET_POP] = 1234},
+                                 .objects = 2000000,
+                                 .bytes = 64 << 20};
+    lockstats_sort(&f.locks);
+    char *text = text_of(&f);
+    assert_null(strstr(text, "GCBITS"));
+    free(text);
+    f.show_locks = true;
+    text = text_of(&f);
+    assert_says(text,
+                "  lock            taken contended  slept    waited   longest    /M obj     "
+                "/MiB\n  PAGES             300        20      4   5.00 us   2.50 us       "
+                "150     4.69\n  GCBITS            500         0 ");
+    assert_says(text, "  SPANSET_POP          1,234\n");
+    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"))
+        if (strlen(line) > 80)
+            fail_msg("%zu columns: %s", strlen(line), line);
+    free(text);
+
+    json_t *o = json_of(&f), *locks = json_object_get(o, "locks");
+    json_int_t contended, slept, wait, longest, failed;
+    double per_million, per_mib;
+    const char *rank, *last, *loop;
+    assert_int_equal(json_unpack(locks, "{s:[{s:s, s:I, s:I, s:I, s:I, s:F, s:F}, {}, {s:s}]}",
+                                 "ranks", "rank", &rank, "contended", &contended, "slept",
+                                 &slept, "wait_ns", &wait, "longest_wait_ns", &longest,
+                                 "taken_per_million_objects", &per_million, "taken_per_mib",
+                                 &per_mib, "rank", &last),
+                     0);
+    assert_string_equal(rank, "PAGES");
+    assert_string_equal(last, "CYCLE");
+    assert_int_equal(contended, 20);
+    assert_int_equal(slept, 4);
+    assert_int_equal(wait, 5000);
+    assert_int_equal(longest, 2500);
+    assert_true(per_million == 150 && per_mib == 4.6875);
+    assert_int_equal(
+        json_unpack(locks, "{s:[{s:s, s:I}]}", "loops", "loop", &loop, "failed_tries", &failed),
+        0);
+    assert_string_equal(loop, "SPANSET_POP");
+    assert_int_equal(failed, 1234);
+    json_decref(o);
+}
+
 static void
 json_says_how_concurrent_it_was(void **state)
 {
@@ -519,6 +577,7 @@ main(void)
         cmocka_unit_test(text_says_how_concurrent_it_was),
         cmocka_unit_test(text_is_silent_on_what_did_not_happen),
         cmocka_unit_test(both_say_what_was_finalized),
+        cmocka_unit_test(both_say_who_waited_for_which_lock),
         cmocka_unit_test(json_says_how_concurrent_it_was),
         cmocka_unit_test(json_has_null_for_no_limit_and_no_gc_cpu),
         cmocka_unit_test(humane_numbers_have_three_digits),

@@ -1,6 +1,7 @@
 #!/bin/bash
-# The scenarios in docs/simulate.md and in `goheap simulate --help` work, and the first one prints
-# what the document says it does. Bad input is an error with its place, and status 2.
+# The scenarios in docs/simulate.md, docs/design/scaling.md and `goheap simulate --help` work, and
+# the first one prints what the document says it does. Bad input is an error with its place, and
+# status 2.
 # builds: release debug asan
 # quick: yes
 set -u
@@ -15,7 +16,7 @@ fail() { echo "FAIL: $*"; fails=$((fails + 1)); }
 blocks() { # kind
     awk -v kind="$1" -v dir="$dir" '
         /^```/ { inside = $0 == "```" kind; n += inside; next }
-        inside { print > (dir "/" kind "." n) }' docs/simulate.md
+        inside { print > (dir "/" kind "." n) }' docs/simulate.md docs/design/scaling.md
 }
 blocks scenario
 blocks csv

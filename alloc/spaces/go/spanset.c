@@ -23,6 +23,7 @@
 #include "alloc/spaces/go/spanset.h"
 
 #include "alloc/base/check.h"
+#include "alloc/base/retry.h"
 
 #include <sched.h>
 #include <string.h>
@@ -169,6 +170,7 @@ claim_head(struct spanset *set, uint32_t *at)
                                                   index + (UINT64_C(1) << 32),
                                                   memory_order_relaxed, memory_order_relaxed))
             return true;
+        retry_note(RETRY_SPANSET_POP);
     }
 }
 
@@ -182,6 +184,8 @@ wait_for_entry(_Atomic(struct mspan *) *entry)
         struct mspan *s = atomic_load_explicit(entry, memory_order_acquire);
         if (GH_LIKELY(s != NULL))
             return s;
+        if (spins == 1)
+            retry_note(RETRY_SPANSET_WAIT);
         if (spins % 64 == 0)
             sched_yield();
         else

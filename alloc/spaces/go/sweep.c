@@ -31,6 +31,7 @@
  * what it did. A span that was cached across the start of a sweep is in no set; whoever flushes
  * the caches before the next sweep (gospace_whiten_stw checks it) has it swept. */
 #include "alloc/base/bits.h"
+#include "alloc/base/retry.h"
 #include "alloc/pages/uchunk.h"
 #include "alloc/spaces/go/internal.h"
 
@@ -188,10 +189,12 @@ sweep_begin(struct gospace *g)
     uint32_t n = atomic_load_explicit(&g->sweepers, memory_order_relaxed);
     /* acquire: pairs with the release in gospace_start_sweep_stw. The background sweeper is no
      * mutator: it may enter while the world still stands, so nothing else orders it. */
-    while ((n & SWEEP_DRAINED) == 0)
+    while ((n & SWEEP_DRAINED) == 0) {
         if (atomic_compare_exchange_weak_explicit(&g->sweepers, &n, n + 1, memory_order_acquire,
                                                   memory_order_relaxed))
             return true;
+        retry_note(RETRY_SWEEP_BEGIN);
+    }
     return false;
 }
 
