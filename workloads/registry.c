@@ -15,7 +15,8 @@ static const struct gh_workload *const builtins[] = {
     &workload_mark,         &workload_sweep,   &workload_large,
     &workload_frag,         &workload_spike,   &workload_leak,
     &workload_finalizers,   &workload_weak,    &workload_pool,
-    &workload_arena,        &workload_null,    NULL,
+    &workload_arena,        &workload_collect, &workload_start,
+    &workload_null,         NULL,
 };
 
 const struct gh_workload *const *

@@ -47,6 +47,7 @@ run_phases(struct gh_job *job, struct job_result *out, struct gh_error *err)
     if (!run_timed(job, err))
         return false;
     out->rss_peak_bytes = procstat_bytes("VmHWM");
+    out->rss_end_bytes = procstat_bytes("VmRSS");
     out->interrupted = job_interrupted();
     if (out->interrupted)
         return true;
