@@ -211,7 +211,8 @@ json_settings(const struct facts_setting *s, size_t n)
     return o;
 }
 
-/* A number of the workload's: a whole one in all its digits, of which a real has JSON_DIGITS. */
+/* A number of the workload's: a whole one in all its digits, of which a real has JSON_DIGITS.
+ */
 static json_t *
 json_figure(double x)
 {
@@ -345,8 +346,7 @@ json_process(const struct facts *f)
     put(o, "end-RSS-bytes", f->rss_end_bytes == 0 ? json_null() : json_u64(f->rss_end_bytes));
     put(o, "minor_page_faults", json_u64(u->minor_faults));
     put(o, "major_page_faults", json_u64(u->major_faults));
-    put(o, "runq_wait_seconds",
-        f->runq_wait_s < 0 ? json_null() : json_number(f->runq_wait_s));
+    put(o, "runq_wait_seconds", f->runq_wait_s < 0 ? json_null() : json_number(f->runq_wait_s));
     return o;
 }
 

@@ -20,9 +20,8 @@ static struct environment environment;
 
 static const struct facts_setting settings[] = {{"gogc", "50", "GOGC"}};
 static const struct facts_setting options[] = {{"depth", "18", "flag"}};
-static const struct facts_metric metrics[] = {{"ns_per_node", 27.5, "ns"},
-                                              {"at", 1234567890123457, "ns"},
-                                              {"ratio", INFINITY, ""}};
+static const struct facts_metric metrics[] = {
+    {"ns_per_node", 27.5, "ns"}, {"at", 1234567890123457, "ns"}, {"ratio", INFINITY, ""}};
 
 static struct facts
 made_up(void)
@@ -255,7 +254,8 @@ json_holds_settings_metrics_and_checksum(void **state)
     assert_true(verified);
     assert_true(value == 27.5);
     json_int_t at; /* in all its digits */
-    assert_int_equal(json_unpack(o, "{s:{s:{s:{s:I}}}}", "workload", "metrics", "at", "value", &at), 0);
+    assert_int_equal(
+        json_unpack(o, "{s:{s:{s:{s:I}}}}", "workload", "metrics", "at", "value", &at), 0);
     assert_true(at == 1234567890123457);
     assert_true(json_is_null(infinite));
     json_decref(o);

@@ -64,7 +64,8 @@ collect_verify(struct gh_job *job, struct gh_mutator *m, struct gh_error *err)
     gh_checksum(job, s->after - s->before);
     if (s->after - s->before != s->n)
         return gh_error_set(err, GH_EXIT_FAILED,
-                            "collect: the heap counts %" PRIu64 " forced collections, not %" PRIu64,
+                            "collect: the heap counts %" PRIu64
+                            " forced collections, not %" PRIu64,
                             s->after - s->before, s->n);
     double n = (double)s->n;
     gh_emit(job, "ns_per_collection", gh_timer_wall(job) * 1e9 / n, "ns");

@@ -1,7 +1,7 @@
 /* mark.c - workload `mark`: how fast a live heap is marked. A heap of one shape is built, then
- * collected: once uncounted, then some times timed. The shapes differ in what they ask of a marker:
- * tree (depth-first order in memory), rand (no locality at all), list (no parallelism), shuf
- * (neither). */
+ * collected: once uncounted, then some times timed. The shapes differ in what they ask of a
+ * marker: tree (depth-first order in memory), rand (no locality at all), list (no parallelism),
+ * shuf (neither). */
 #include "workloads/builtin/builtin.h"
 
 #include "alloc/base/os.h"
@@ -315,11 +315,11 @@ const struct gh_workload workload_mark = {
     GH_WORKLOAD_HEADER,
     .name = "mark",
     .help = "marking speed: collect a live heap of one shape, some times",
-    .about =
-        "A live heap is built (untimed), collected once uncounted, then --collections times timed; a "
-        "collection includes its sweep. Alive objects are counted afterwards.\n"
-        "Reported: median, least and greatest time of a collection, and the median per "
-        "byte, object and reference.",
+    .about = "A live heap is built (untimed), collected once uncounted, then --collections "
+             "times timed; a "
+             "collection includes its sweep. Alive objects are counted afterwards.\n"
+             "Reported: median, least and greatest time of a collection, and the median per "
+             "byte, object and reference.",
     .options = mark_options,
     .max_threads = 1,
     .setup = mark_setup,

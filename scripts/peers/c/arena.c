@@ -29,8 +29,9 @@ arena_open(size_t bytes)
 }
 
 void
-peer_start(void)
+peer_start(const char *workload)
 {
+    (void)workload;
 }
 
 const char *

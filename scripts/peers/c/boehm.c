@@ -1,13 +1,15 @@
-/* boehm.c - the peer for the Boehm collector: the workloads of the malloc peer, where dropping is
- * forgetting, and those that only a collector has: mark and collect.
+/* boehm.c - the peer for the Boehm collector: the workloads of the malloc peer, where dropping
+ * is forgetting, and those that only a collector has: mark and collect.
  *
  *   boehm WORKLOAD [--option value ...]
  *   boehm version         which version of the collector is at work
  *
- * The collector runs with its defaults: thread-local allocation, parallel marking by as many
- * threads as there are cores (GC_MARKERS in the environment says otherwise). One thing is set, in
- * its favour: references from objects count only if they are to the beginning of an object, which
- * saves a byte in each, as nothing here needs more. */
+ * The collector has thread-local allocation, and marks with as many threads as there are cores
+ * (GC_MARKERS in the environment says otherwise). Two things differ from its defaults, both in
+ * its favour. References from objects count only if they are to the beginning of an object,
+ * which saves a byte in each, as nothing here needs more. And its threads for marking are
+ * started at once, not with the first thread of the program, of which there may be none; but
+ * not for workload start, which is over before the first collection. */
 #include "scripts/peers/c/mb.h"
 #include "scripts/peers/c/memory.h"
 #include "scripts/peers/c/workloads.h"
@@ -18,10 +20,12 @@
 #include <string.h>
 
 void
-peer_start(void)
+peer_start(const char *workload)
 {
     GC_set_all_interior_pointers(0);
     GC_INIT();
+    if (strcmp(workload, "start") != 0)
+        GC_start_mark_threads();           /* GC_MARKERS=1: there are none */
     GC_set_warn_proc(GC_ignore_warn_proc); /* it warns of large blocks, which are wanted here */
 }
 
@@ -52,14 +56,14 @@ static struct mb_sink sinks[MB_THREADS];
 
 typedef void mb_loop(struct mb_sink *sink, uint64_t n);
 
-#define MB_LOOP(name, bytes, refs, count, word)                         \
-    static void mb_loop_##name(struct mb_sink *sink, uint64_t n)        \
-    {                                                                   \
-        for (uint64_t i = 0; i < n; i++) {                              \
+#define MB_LOOP(name, bytes, refs, count, word)                           \
+    static void mb_loop_##name(struct mb_sink *sink, uint64_t n)          \
+    {                                                                     \
+        for (uint64_t i = 0; i < n; i++) {                                \
             void *p = refs ? memory_new(bytes) : memory_new_plain(bytes); \
-            MB_WRITE(p, i, word);                                       \
-            sink->p = p;                                                \
-        }                                                               \
+            MB_WRITE(p, i, word);                                         \
+            sink->p = p;                                                  \
+        }                                                                 \
     }
 MB_CLASSES(MB_LOOP)
 

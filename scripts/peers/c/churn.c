@@ -1,6 +1,6 @@
 /* churn.c - workload churn: a cache in its steady state. By hand, a node counts the slots and
- * nodes that refer to it, and is freed with the last of them; counts are plain, for threads share
- * nothing. */
+ * nodes that refer to it, and is freed with the last of them; counts are plain, for threads
+ * share nothing. */
 #include "scripts/peers/c/memory.h"
 #include "scripts/peers/c/workloads.h"
 

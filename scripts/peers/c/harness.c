@@ -39,8 +39,7 @@ must(void *p)
     return p;
 }
 
-static void __attribute__((noreturn))
-usage(const char *what, const char *word)
+static void __attribute__((noreturn)) usage(const char *what, const char *word)
 {
     fprintf(stderr, "usage: peer WORKLOAD [--option value ...]: %s%s; there are:", what, word);
     for (const struct workload *w = peer_workloads; w->name != NULL; w++)
@@ -325,7 +324,7 @@ main(int argc, char **argv)
 {
     int threads = 1;
     char text[256];
-    peer_start();
+    peer_start(argc > 1 ? argv[1] : "");
     if (argc < 2)
         usage("which workload?", "");
     if (argc == 2 && strcmp(argv[1], "version") == 0) {

@@ -1,5 +1,5 @@
-/* large.c - workload large: blocks of 64 KiB to 8 MiB in a ring, touched once a page. Mode touch:
- * as the allocator gives them. Mode zero: cleared, as Go and goheap give them. */
+/* large.c - workload large: blocks of 64 KiB to 8 MiB in a ring, touched once a page. Mode
+ * touch: as the allocator gives them. Mode zero: cleared, as Go and goheap give them. */
 #include "scripts/peers/c/memory.h"
 #include "scripts/peers/c/workloads.h"
 
@@ -47,7 +47,8 @@ large_check(uint64_t n, uint64_t window, bool zero)
         uint64_t size = block_size(random_draw(&seed));
         const uint8_t *block = ring[i % window];
         for (uint64_t at = 0; at < size && i + window >= n; at += TOUCH)
-            if (block[at] != (uint8_t)i || (zero && (block[at + 1] | block[at + TOUCH - 1]) != 0))
+            if (block[at] != (uint8_t)i ||
+                (zero && (block[at + 1] | block[at + TOUCH - 1]) != 0))
                 fail("block %" PRIu64 " was overwritten at byte %" PRIu64, i, at);
     }
 }

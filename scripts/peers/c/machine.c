@@ -4,25 +4,26 @@
  *   machine [ROW...]      these rows only; `machine list` names them
  *   gcc -O3 -march=native -D_GNU_SOURCE -pthread -o machine machine.c
  *
- * Each row is the best of three times in one process, printed as "name value unit". The buffer is
- * 1 GiB, populated, of pages of 4 KiB (where a row says huge: of huge ones, as far as the kernel
- * has them).
+ * Each row is the best of three times in one process, printed as "name value unit". The buffer
+ * is 1 GiB, populated, of pages of 4 KiB (where a row says huge: of huge ones, as far as the
+ * kernel has them).
  *
- * set_Ncore, stream_Ncore, read_Ncore   GB/s: memset, non-temporal stores, reading; N cores at a
- *                     time, each on its part of the buffer
- * set_L2              GB/s: memset of 256 KiB again and again
- * bump_BYTES_DRAM, bump_BYTES_L2   ns: take the next object of a region, clear it with 16-byte
- *                     stores, write a counter into its first word and its address into a sink;
- *                     over half of the buffer, where clearing has to fetch and write back memory
- *                     as in a heap that is much larger than the caches; and over 256 KiB
- * chase_K, chase_huge_K   ns per load: K independent chains of dependent loads through all
- *                     64-byte lines of the buffer, in an order that is random
- * gather, gather_huge ns per load: lines at random places that are known beforehand, prefetched
- *                     16 ahead
- * markref_2e20, markref_2e25   ns per reference: 2^27 references of 8 bytes are read in order, and
- *                     one byte of 2^20 (or 2^25) tested and set for each: the least that marking
- *                     objects full of references to random others takes
- * touch_4k            ns per page: the first write to it */
+ * - set_Ncore, stream_Ncore, read_Ncore, GB/s: memset, non-temporal stores, reading, by N cores
+ *   at a time, each on its part of the buffer.
+ * - set_L2, GB/s: memset of 256 KiB again and again.
+ * - bump_BYTES_DRAM, bump_BYTES_L2, ns: take the next object of a region, clear it with 16-byte
+ *   stores, write a counter into its first word and its address into a sink. Over half of the
+ *   buffer, where clearing has to fetch and write back memory, as in a heap that is much larger
+ *   than the caches; and over 256 KiB.
+ * - chase_K, chase_huge_K, ns a load: K independent chains of dependent loads through all
+ *   64-byte lines of the buffer, in random order.
+ * - gather, gather_huge, ns a load: lines at random places that are known beforehand and
+ *   prefetched 16 ahead.
+ * - markref_2e20, markref_2e25, ns a reference: 2^27 references of 8 bytes are read in order,
+ *   and one byte of 2^20 or 2^25 is tested and set for each: the least that marking takes, of
+ *   objects full of references to random others.
+ * - touch_4k, ns a page: the first write to it.
+ */
 #include <emmintrin.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -222,15 +223,15 @@ bump(size_t region_bytes, size_t object_bytes, uint64_t objects)
     return (seconds() - from) * 1e9 / (double)objects;
 }
 
-#define BUMP(size)                                                          \
-    static double __attribute__((noinline)) bump_dram_##size(int passes)    \
-    {                                                                       \
-        size_t region = BUFFER_BYTES / 2;                                   \
-        return bump(region, size, region / size * (uint64_t)passes);        \
-    }                                                                       \
-    static double __attribute__((noinline)) bump_l2_##size(int passes)      \
-    {                                                                       \
-        return bump(L2_BYTES, size, L2_BYTES / size * (uint64_t)passes);    \
+#define BUMP(size)                                                       \
+    static double __attribute__((noinline)) bump_dram_##size(int passes) \
+    {                                                                    \
+        size_t region = BUFFER_BYTES / 2;                                \
+        return bump(region, size, region / size * (uint64_t)passes);     \
+    }                                                                    \
+    static double __attribute__((noinline)) bump_l2_##size(int passes)   \
+    {                                                                    \
+        return bump(L2_BYTES, size, L2_BYTES / size * (uint64_t)passes); \
     }
 BUMP(16)
 BUMP(64)
@@ -263,8 +264,8 @@ chain(bool huge)
     buffer_chained = true;
 }
 
-/* Loads of so many walkers on the chain, who begin far from each other. Inlined into each caller,
- * so that their number is a constant. */
+/* Loads of so many walkers on the chain, who begin far from each other. Inlined into each
+ * caller, so that their number is a constant. */
 static inline __attribute__((always_inline)) double
 chase(bool huge, int chains)
 {
@@ -284,10 +285,10 @@ chase(bool huge, int chains)
     return took * 1e9 / (double)(steps * (size_t)chains);
 }
 
-#define CHASE(chains)                                                 \
-    static double __attribute__((noinline)) chase_##chains(int huge)  \
-    {                                                                 \
-        return chase(huge, chains);                                   \
+#define CHASE(chains)                                                \
+    static double __attribute__((noinline)) chase_##chains(int huge) \
+    {                                                                \
+        return chase(huge, chains);                                  \
     }
 CHASE(1)
 CHASE(8)

@@ -1,13 +1,14 @@
 /* malloc.c - the peer for all that goes by malloc and free: glibc's, or whatever is linked or
- * preloaded in its place. Lifetimes are written out by hand in the workloads' files; here are the
- * table, what allocators call differently, and workload mb.
+ * preloaded in its place. Lifetimes are written out by hand in the workloads' files; here are
+ * the table, what allocators call differently, and workload mb.
  *
  *   malloc WORKLOAD [--option value ...]
  *   malloc version        which allocator is at work
  *
- * mb has three modes. imm: each object is freed at once, which flatters, as the same memory comes
- * again from the nearest cache. batch: MB_BATCH objects are made, then freed in the order in which
- * they were made. batchz: the same with calloc, which gives the contents Go and goheap give. */
+ * mb has three modes. imm: each object is freed at once, which flatters, as the same memory
+ * comes again from the nearest cache. batch: MB_BATCH objects are made, then freed in the order
+ * in which they were made. batchz: the same with calloc, which gives the contents Go and goheap
+ * give. */
 #include "scripts/peers/c/mb.h"
 #include "scripts/peers/c/memory.h"
 #include "scripts/peers/c/workloads.h"
@@ -28,8 +29,9 @@ extern int mi_version(void) __attribute__((weak));
 extern void mi_collect(bool force) __attribute__((weak));
 
 void
-peer_start(void)
+peer_start(const char *workload)
 {
+    (void)workload;
 }
 
 const char *
@@ -67,9 +69,9 @@ memory_release(void)
 enum { MB_BATCH = 1000, MB_THREADS = 256 };
 
 static struct option mb_options[] = {{"class", "n16", MB_CLASS_NAMES, 0},
-                              {"mode", "batch", "imm batch batchz", 0},
-                              {"n", "0", NULL, 0},
-                              {NULL}};
+                                     {"mode", "batch", "imm batch batchz", 0},
+                                     {"n", "0", NULL, 0},
+                                     {NULL}};
 
 /* A thread's; 128 bytes from the next. */
 struct mb_sink {
@@ -80,37 +82,37 @@ static struct mb_sink sinks[MB_THREADS];
 /* Make n objects, and free all but the last, which stays in the sink. */
 typedef void mb_loop(struct mb_sink *sink, uint64_t n);
 
-#define MB_LOOPS(name, bytes, refs, count, word)                                      \
-    static void mb_imm_##name(struct mb_sink *sink, uint64_t n)                       \
-    {                                                                                 \
-        for (uint64_t i = 0; i < n; i++) {                                            \
-            void *p = must(malloc(bytes));                                            \
-            MB_WRITE(p, i, word);                                                     \
-            sink->p = p;                                                              \
-            if (i + 1 < n)                                                            \
-                free(p);                                                              \
-        }                                                                             \
-    }                                                                                 \
-    static void mb_batch_##name(struct mb_sink *sink, uint64_t n)                     \
-    {                                                                                 \
-        mb_batches(sink, n, mb_make_##name);                                          \
-    }                                                                                 \
-    static void mb_batchz_##name(struct mb_sink *sink, uint64_t n)                    \
-    {                                                                                 \
-        mb_batches(sink, n, mb_makez_##name);                                         \
+#define MB_LOOPS(name, bytes, refs, count, word)                   \
+    static void mb_imm_##name(struct mb_sink *sink, uint64_t n)    \
+    {                                                              \
+        for (uint64_t i = 0; i < n; i++) {                         \
+            void *p = must(malloc(bytes));                         \
+            MB_WRITE(p, i, word);                                  \
+            sink->p = p;                                           \
+            if (i + 1 < n)                                         \
+                free(p);                                           \
+        }                                                          \
+    }                                                              \
+    static void mb_batch_##name(struct mb_sink *sink, uint64_t n)  \
+    {                                                              \
+        mb_batches(sink, n, mb_make_##name);                       \
+    }                                                              \
+    static void mb_batchz_##name(struct mb_sink *sink, uint64_t n) \
+    {                                                              \
+        mb_batches(sink, n, mb_makez_##name);                      \
     }
-#define MB_MAKES(name, bytes, refs, count, word)                     \
-    static inline void *mb_make_##name(uint64_t i)                   \
-    {                                                                \
-        void *p = must(malloc(bytes));                               \
-        MB_WRITE(p, i, word);                                        \
-        return p;                                                    \
-    }                                                                \
-    static inline void *mb_makez_##name(uint64_t i)                  \
-    {                                                                \
-        void *p = must(calloc(1, bytes));                            \
-        MB_WRITE(p, i, word);                                        \
-        return p;                                                    \
+#define MB_MAKES(name, bytes, refs, count, word)    \
+    static inline void *mb_make_##name(uint64_t i)  \
+    {                                               \
+        void *p = must(malloc(bytes));              \
+        MB_WRITE(p, i, word);                       \
+        return p;                                   \
+    }                                               \
+    static inline void *mb_makez_##name(uint64_t i) \
+    {                                               \
+        void *p = must(calloc(1, bytes));           \
+        MB_WRITE(p, i, word);                       \
+        return p;                                   \
     }
 
 /* Inlined into each of its callers, with `make` a constant. */

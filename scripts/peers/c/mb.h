@@ -1,10 +1,10 @@
-/* mb.h - the classes of workload mb, for the two peers that have it: their modes differ, what is
- * allocated does not. */
+/* mb.h - the classes of workload mb, for the two peers that have it: their modes differ, what
+ * is allocated does not. */
 #ifndef GH_PEERS_C_MB_H
 #define GH_PEERS_C_MB_H
 
-/* name, bytes, whether it holds references, objects a thread makes, the word that is written: the
- * number of the object, or NULL where all words are references. */
+/* name, bytes, whether it holds references, objects a thread makes, the word that is written:
+ * the number of the object, or NULL where all words are references. */
 #define MB_CLASSES(X)                 \
     X(n8, 8, false, 50000000, 0)      \
     X(n16, 16, false, 25000000, 0)    \

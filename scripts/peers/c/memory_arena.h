@@ -1,6 +1,7 @@
-/* memory_arena.h - memory.h by bumping a pointer: each thread has a region of its own, and drops
- * all it has made there at once. The bound of what can be had when lifetimes are known: nothing
- * is cleared, nothing is looked for, and the same memory is used again while it is in the cache. */
+/* memory_arena.h - memory.h by bumping a pointer: each thread has a region of its own, and
+ * drops all it has made there at once. The bound of what can be had when lifetimes are known:
+ * nothing is cleared, nothing is looked for, and the same memory is used again while it is in
+ * the cache. */
 #ifndef GH_PEERS_C_MEMORY_ARENA_H
 #define GH_PEERS_C_MEMORY_ARENA_H
 

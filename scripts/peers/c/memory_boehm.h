@@ -1,7 +1,7 @@
 /* memory_boehm.h - memory.h by the Boehm collector. It looks for references on stacks, in
- * registers, in global data and in what memory_new and memory_table return; in the last two only
- * for those to the beginning of an object. gc.h puts its own pthread_create in the place of the
- * system's, so whoever starts threads includes this. */
+ * registers, in global data and in what memory_new and memory_table return; in the last two
+ * only for those to the beginning of an object. gc.h puts its own pthread_create in the place
+ * of the system's, so whoever starts threads includes this. */
 #ifndef GH_PEERS_C_MEMORY_BOEHM_H
 #define GH_PEERS_C_MEMORY_BOEHM_H
 
@@ -70,10 +70,13 @@ memory_resume(void)
     GC_enable();
 }
 
+/* A block is unmapped once collections have found it free for a while: by the third at the
+ * latest, if all of them are asked to unmap. */
 static inline void
 memory_release(void)
 {
-    GC_gcollect_and_unmap();
+    for (int i = 0; i < 3; i++)
+        GC_gcollect_and_unmap();
 }
 
 #endif

@@ -1,6 +1,6 @@
-/* objects.c - workloads sweep and frag: a table of 64-byte objects, most of which are dropped at
- * random places. By hand, dropping is freeing, in the order of the slots; objects are cleared, as
- * they come cleared from a collector. */
+/* objects.c - workloads sweep and frag: a table of 64-byte objects, most of which are dropped
+ * at random places. By hand, dropping is freeing, in the order of the slots; objects are
+ * cleared, as they come cleared from a collector. */
 #include "scripts/peers/c/memory.h"
 #include "scripts/peers/c/workloads.h"
 
@@ -188,7 +188,8 @@ frag_run(int threads)
 {
     (void)threads;
     struct stopwatch w = {0};
-    struct frag s = {.n = UINT64_C(1) << option_number("log2"), .pages = option_number("pages")};
+    struct frag s = {.n = UINT64_C(1) << option_number("log2"),
+                     .pages = option_number("pages")};
     emit("rss_0start", (double)status_kib("VmRSS") / 1024, "MiB");
     stopwatch_begin(&w);
     for (size_t i = 0; i < sizeof frag_steps / sizeof frag_steps[0]; i++) {

@@ -1,9 +1,9 @@
 /* peer.h - what the C peers share: the harness that goheap's runner is for goheap. Options,
  * threads, the timed section, figures, random numbers, latencies.
  *
- * A peer is harness.c, latency.c, the workloads' files, and one file with its table of workloads
- * (malloc.c, boehm.c, arena.c). Where memory comes from is memory.h's business, chosen when a
- * peer is compiled: the workloads are the same text for all.
+ * A peer is harness.c, latency.c, the workloads' files, and one file with its table of
+ * workloads (malloc.c, boehm.c, arena.c). Where memory comes from is memory.h's business,
+ * chosen when a peer is compiled: the workloads are the same text for all.
  *
  * Output: lines "metric value unit", with goheap's names; the checksum in hexadecimal. Errors:
  * one line on standard error, exit status 2 if the command line is wrong, else 1. */
@@ -17,9 +17,10 @@
 /* --- the program --- */
 
 struct option {
-    const char *name;    /* without the dashes */
-    const char *value;   /* the default; replaced by what is given */
-    const char *choices; /* words, one of which it must be; NULL: a whole number of `min` at least */
+    const char *name;  /* without the dashes */
+    const char *value; /* the default; replaced by what is given */
+    const char
+        *choices; /* words, one of which it must be; NULL: a whole number of `min` at least */
     uint64_t min;
 };
 
@@ -32,8 +33,8 @@ struct workload {
 
 /* Of each peer: */
 extern const struct workload peer_workloads[]; /* ended by a row without name */
-/* Before anything else is done. */
-void peer_start(void);
+/* Before anything else is done; `workload` is the first word of the command line, or "". */
+void peer_start(const char *workload);
 /* Name and version of the allocator at work, as `PEER version` prints it. */
 const char *peer_version(char *text, size_t bytes);
 
@@ -50,9 +51,9 @@ void *must(void *p);
 
 /* Times add up over several stretches. */
 struct stopwatch {
-    int64_t wall_ns, cpu_ns;   /* cpu: user and system, of the whole process */
-    uint64_t runq_wait_ns;     /* how long threads were runnable and had no core */
-    int64_t wall_at, cpu_at;   /* readings at the begin of the running stretch */
+    int64_t wall_ns, cpu_ns; /* cpu: user and system, of the whole process */
+    uint64_t runq_wait_ns;   /* how long threads were runnable and had no core */
+    int64_t wall_at, cpu_at; /* readings at the begin of the running stretch */
     uint64_t runq_wait_at;
     uint64_t peak_kib; /* VmHWM at the end of the last stretch */
 };

@@ -8,7 +8,8 @@
 enum { MIN_DEPTH = 4, PROBE = 999 };
 
 struct option binary_trees_options[] = {{"depth", "18", NULL, 1}, {NULL}};
-struct option gcbench_options[] = {{"depth", "18", NULL, 6}, {"array", "500k", NULL, 2000}, {NULL}};
+struct option gcbench_options[] = {
+    {"depth", "18", NULL, 6}, {"array", "500k", NULL, 2000}, {NULL}};
 
 static uint64_t
 nodes_of(int depth)
@@ -117,7 +118,8 @@ binary_trees_run(int threads)
     for (int d = MIN_DEPTH; d <= s.depth; d += 2)
         want += trees_of(s.depth, d) * nodes_of(d);
     if (short_lived != want || stretch != nodes_of(s.depth + 1) || kept != nodes_of(s.depth))
-        fail("counted %" PRIu64 " short-lived, %" PRIu64 " stretch, %" PRIu64 " long-lived nodes",
+        fail("counted %" PRIu64 " short-lived, %" PRIu64 " stretch, %" PRIu64
+             " long-lived nodes",
              short_lived, stretch, kept);
     uint64_t nodes = short_lived + stretch + kept;
     emit_checksum(nodes);

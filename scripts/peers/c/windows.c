@@ -1,5 +1,6 @@
-/* windows.c - workloads win1k and win64: a ring of messages, each push timed. By hand, the message
- * that was in the slot is freed within the time of the push. Threads have a ring each. */
+/* windows.c - workloads win1k and win64: a ring of messages, each push timed. By hand, the
+ * message that was in the slot is freed within the time of the push. Threads have a ring each.
+ */
 #include "scripts/peers/c/memory.h"
 #include "scripts/peers/c/workloads.h"
 
@@ -8,7 +9,8 @@
 enum { TOPICS = 4096, WORDS_1K = 128, WORDS_64 = 6 };
 
 struct option win1k_options[] = {{"slots", "200k", NULL, 1}, {"pushes", "1M", NULL, 1}, {NULL}};
-struct option win64_options[] = {{"slots", "2500k", NULL, 1}, {"pushes", "5M", NULL, 1}, {NULL}};
+struct option win64_options[] = {
+    {"slots", "2500k", NULL, 1}, {"pushes", "5M", NULL, 1}, {NULL}};
 
 struct message_1k {
     uint64_t w[WORDS_1K];

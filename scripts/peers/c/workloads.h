@@ -1,5 +1,5 @@
-/* workloads.h - the workloads that several C peers have, for their tables. What each does, to the
- * byte: the file of the same name under workloads/builtin, and `goheap help WORKLOAD`. */
+/* workloads.h - the workloads that several C peers have, for their tables. What each does, to
+ * the byte: the file of the same name under workloads/builtin, and `goheap help WORKLOAD`. */
 #ifndef GH_PEERS_C_WORKLOADS_H
 #define GH_PEERS_C_WORKLOADS_H
 
