@@ -45,7 +45,7 @@ skip() { # name why
 compile_c() { # kind define names...
     local kind=$1 define=$2 name
     shift 2
-    mkdir -p "$OUT/obj/$kind" || return
+    rm -rf "$OUT/obj/$kind" && mkdir -p "$OUT/obj/$kind" || return
     for name; do
         # shellcheck disable=SC2086 # lists of flags
         $CC $C_FLAGS $define -c -o "$OUT/obj/$kind/$name.o" "$C_DIR/$name.c" || return
