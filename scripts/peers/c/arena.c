@@ -44,5 +44,5 @@ peer_version(char *text, size_t bytes)
 const struct workload peer_workloads[] = {
     {"binary-trees", binary_trees_options, true, binary_trees_run},
     {"gcbench", gcbench_options, false, gcbench_run},
-    {NULL, NULL, false, NULL},
+    {.name = NULL},
 };

@@ -46,7 +46,7 @@ static struct option mb_options[] = {{"class", "n16", MB_CLASS_NAMES, 0},
                                      {"n", "0", NULL, 0},
                                      {"rounds", "3", NULL, 1},
                                      {"mib", "512", NULL, 1},
-                                     {NULL}};
+                                     {.name = NULL}};
 
 /* A thread's; 128 bytes from the next. */
 struct mb_sink {
@@ -145,7 +145,7 @@ enum { MARK_FAN = 128, MARK_COLLECTIONS_MAX = 1000, MARK_RAND_SEED = 7, MARK_SHU
 static struct option mark_options[] = {{"shape", "tree", "tree rand list shuf", 0},
                                        {"log2", "0", NULL, 0},
                                        {"collections", "5", NULL, 1},
-                                       {NULL}};
+                                       {.name = NULL}};
 
 struct mark_tree {
     struct mark_tree *left, *right;
@@ -352,7 +352,7 @@ mark_run(int threads)
 
 enum { COLLECT_UNCOUNTED = 10 };
 
-static struct option collect_options[] = {{"n", "1k", NULL, 1}, {NULL}};
+static struct option collect_options[] = {{"n", "1k", NULL, 1}, {.name = NULL}};
 
 static void
 collect_run(int threads)
@@ -389,5 +389,5 @@ const struct workload peer_workloads[] = {
     {"frag", frag_options, false, frag_run},
     {"collect", collect_options, false, collect_run},
     {"start", NULL, false, start_run},
-    {NULL, NULL, false, NULL},
+    {.name = NULL},
 };

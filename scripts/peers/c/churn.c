@@ -9,7 +9,8 @@
 
 enum { MODULUS = 1000003, SIZES = 256, FILL_SEED = 1, SEED = 1000 };
 
-struct option churn_options[] = {{"slots", "1M", NULL, 1}, {"ops", "5M", NULL, 1}, {NULL}};
+struct option churn_options[] = {
+    {"slots", "1M", NULL, 1}, {"ops", "5M", NULL, 1}, {.name = NULL}};
 
 struct node {
     struct node *next;

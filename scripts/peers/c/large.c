@@ -10,7 +10,7 @@ enum { SEED = 13, TOUCH = 4096, BASES = 7 };
 struct option large_options[] = {{"n", "20k", NULL, 1},
                                  {"window", "64", NULL, 1},
                                  {"mode", "touch", "touch zero", 0},
-                                 {NULL}};
+                                 {.name = NULL}};
 
 static uint8_t **volatile ring;
 

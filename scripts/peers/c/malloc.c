@@ -71,7 +71,7 @@ enum { MB_BATCH = 1000, MB_THREADS = 256 };
 static struct option mb_options[] = {{"class", "n16", MB_CLASS_NAMES, 0},
                                      {"mode", "batch", "imm batch batchz", 0},
                                      {"n", "0", NULL, 0},
-                                     {NULL}};
+                                     {.name = NULL}};
 
 /* A thread's; 128 bytes from the next. */
 struct mb_sink {
@@ -210,5 +210,5 @@ const struct workload peer_workloads[] = {
     {"large", large_options, false, large_run},
     {"frag", frag_options, false, frag_run},
     {"start", NULL, false, start_run},
-    {NULL, NULL, false, NULL},
+    {.name = NULL},
 };
