@@ -120,7 +120,7 @@ install_peers() {
     for missing in $peers; do
         missing=" $missing"
         echo "setup: installing$missing, to compare with"
-        install_or_update || echo "setup: apt-get failed to"
+        install_or_update || echo "setup: apt-get could not install$missing"
     done
 }
 
@@ -139,5 +139,6 @@ fi
 if [ -n "$missing" ]; then
     echo "setup: the comparison with other allocators will lack those of which the libraries are missing:"
     commands
+    [ "$said" = 'done' ] || said='nothing else is missing'
 fi
 echo "setup: $said"
