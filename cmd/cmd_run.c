@@ -176,6 +176,8 @@ run_facts(struct run *r)
         .rate_wall_s = j->wall_s,
         .timed_minor_faults = j->timed.minor_faults,
         .timed_major_faults = j->timed.major_faults,
+        .runq_wait_s = j->timed.runq_wait_known ? (double)j->timed.runq_wait_ns / 1e9 : -1,
+        .rss_end_bytes = j->rss_end_bytes,
         .pauses = &r->pauses,
         .environment = &r->environment,
     };

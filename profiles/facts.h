@@ -71,6 +71,9 @@ struct facts {
     uint64_t allocs, alloc_bytes;
     double rate_wall_s;
     uint64_t timed_minor_faults, timed_major_faults; /* in the timed section */
+    /* How long threads were runnable and had no core, in the timed section; -1: unknown. */
+    double runq_wait_s;
+    uint64_t rss_end_bytes; /* resident at the end of the work; 0: unknown */
 
     const struct pauses *pauses; /* nobody adds to it any more */
     struct process_usage usage;

@@ -15,6 +15,8 @@
 #include <string.h>
 #include <time.h>
 
+enum { JSON_DIGITS = 12 };
+
 static json_t *
 json_u64(uint64_t n)
 {
@@ -209,6 +211,15 @@ json_settings(const struct facts_setting *s, size_t n)
     return o;
 }
 
+/* A number of the workload's: a whole one in all its digits, of which a real has JSON_DIGITS.
+ */
+static json_t *
+json_figure(double x)
+{
+    bool whole = fabs(x) >= 1e12 && fabs(x) < 0x1p53 && x == floor(x);
+    return whole ? json_integer((json_int_t)x) : json_number(x);
+}
+
 static json_t *
 json_workload(const struct facts *f)
 {
@@ -219,7 +230,7 @@ json_workload(const struct facts *f)
     json_t *metrics = json_object();
     for (size_t i = 0; i < f->n_metrics; i++) {
         json_t *row = json_object();
-        put(row, "value", json_number(f->metrics[i].value));
+        put(row, "value", json_figure(f->metrics[i].value));
         put(row, "unit", json_text(f->metrics[i].unit));
         put(metrics, f->metrics[i].name, row);
     }
@@ -363,13 +374,16 @@ json_locks(const struct lockstats *s)
 }
 
 static json_t *
-json_process(const struct process_usage *u)
+json_process(const struct facts *f)
 {
+    const struct process_usage *u = &f->usage;
     json_t *o = json_object();
     put(o, "peak-RSS-bytes",
         u->rss_peak_bytes == 0 ? json_null() : json_u64(u->rss_peak_bytes));
+    put(o, "end-RSS-bytes", f->rss_end_bytes == 0 ? json_null() : json_u64(f->rss_end_bytes));
     put(o, "minor_page_faults", json_u64(u->minor_faults));
     put(o, "major_page_faults", json_u64(u->major_faults));
+    put(o, "runq_wait_seconds", f->runq_wait_s < 0 ? json_null() : json_number(f->runq_wait_s));
     return o;
 }
 
@@ -401,7 +415,7 @@ json_report(const struct facts *f)
     put(o, "allocation", json_allocation(f));
     put(o, "gc", json_gc(f));
     put(o, "locks", json_locks(&f->locks));
-    put(o, "process", json_process(&f->usage));
+    put(o, "process", json_process(f));
     put(o, "metrics", json_metrics(f));
     put(o, "environment", json_environment(f->environment));
     return o;
@@ -412,7 +426,7 @@ report_json_write(const struct facts *f, FILE *out)
 {
     json_t *o = json_report(f);
     errno = ENOMEM; /* jansson reports no cause; a failing write sets its own */
-    bool ok = json_dumpf(o, out, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) == 0 &&
+    bool ok = json_dumpf(o, out, JSON_INDENT(2) | JSON_REAL_PRECISION(JSON_DIGITS)) == 0 &&
               fputc('\n', out) != EOF;
     json_decref(o);
     return ok;

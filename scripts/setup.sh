@@ -1,7 +1,8 @@
 #!/bin/sh
 # Install what building and testing goheap needs and this machine lacks: with apt-get where we may
 # (as root, or by sudo without a password), else by saying what to install. Does nothing where
-# nothing is missing.
+# nothing is missing. The same for the libraries goheap is compared with; but those that cannot be
+# had are named and left out, for building and testing do without.
 set -u
 
 missing='' # Debian's names
@@ -48,6 +49,17 @@ find_missing() {
     fi
 }
 
+# Libraries of the peers (scripts/peers/build.sh).
+find_missing_peers() {
+    missing='' dnf='' pacman=''
+    [ -e /usr/include/gc.h ] || need libgc-dev gc-devel gc
+    [ -e /usr/include/jemalloc/jemalloc.h ] || need libjemalloc-dev jemalloc-devel jemalloc
+    [ -e /usr/include/gperftools/malloc_extension.h ] ||
+        need libgoogle-perftools-dev gperftools-devel gperftools
+    [ -e /usr/include/mimalloc.h ] || ls /usr/include/mimalloc*/mimalloc.h > /dev/null 2>&1 ||
+        need libmimalloc-dev mimalloc-devel mimalloc
+}
+
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         "$@"
@@ -56,23 +68,21 @@ as_root() {
     fi
 }
 
-find_missing
-if [ -z "$missing" ]; then
-    echo "setup: nothing is missing"
-    exit 0
-fi
+commands() {
+    echo "  apt-get install$missing"
+    echo "  dnf install$dnf"
+    echo "  pacman -S$pacman"
+}
 
 by_hand() {
     echo "setup: $1. Install these packages and run it again:" >&2
-    echo "  apt-get install$missing" >&2
-    echo "  dnf install$dnf" >&2
-    echo "  pacman -S$pacman" >&2
+    commands >&2
     exit 1
 }
 
-has apt-get || by_hand "there is no apt-get here"
-[ "$(id -u)" -eq 0 ] || { has sudo && sudo -n true 2> /dev/null; } ||
-    by_hand "installing needs root, or sudo without a password"
+may_install() {
+    [ "$(id -u)" -eq 0 ] || { has sudo && sudo -n true 2> /dev/null; }
+}
 
 install_all() {
     # shellcheck disable=SC2086 # a list of packages
@@ -85,15 +95,50 @@ install_or_update() {
     [ -e "$scratch/update" ] && return 1
     as_root apt-get update -q > "$scratch/update" 2>&1 && install_all
 }
-# Twice, as the name of the sanitizers' package depends on the clang that was installed.
-for round in 1 2; do
-    echo "setup: installing$missing"
-    install_or_update || {
-        cat "$scratch/update" "$scratch/log" 2> /dev/null | tail -n 20 >&2
-        by_hand "apt-get failed"
-    }
-    find_missing
-    [ -n "$missing" ] || break
-done
-[ -z "$missing" ] || by_hand "apt-get succeeded $round times, and yet something is missing"
-echo "setup: done"
+
+# Everything that is missing, or the end. Twice, as the name of the sanitizers' package depends on
+# the clang that was installed.
+install_needed() {
+    has apt-get || by_hand "there is no apt-get here"
+    may_install || by_hand "installing needs root, or sudo without a password"
+    for round in 1 2; do
+        echo "setup: installing$missing"
+        install_or_update || {
+            cat "$scratch/update" "$scratch/log" 2> /dev/null | tail -n 20 >&2
+            by_hand "apt-get failed"
+        }
+        find_missing
+        [ -n "$missing" ] || return 0
+    done
+    by_hand "apt-get succeeded $round times, and yet something is missing"
+}
+
+# One by one: where one cannot be had, the others can.
+install_peers() {
+    has apt-get && may_install || return 0
+    peers=$missing
+    for missing in $peers; do
+        missing=" $missing"
+        echo "setup: installing$missing, to compare with"
+        install_or_update || echo "setup: apt-get could not install$missing"
+    done
+}
+
+find_missing
+said='nothing is missing'
+if [ -n "$missing" ]; then
+    install_needed
+    said='done'
+fi
+
+find_missing_peers
+if [ -n "$missing" ]; then
+    install_peers
+    find_missing_peers
+fi
+if [ -n "$missing" ]; then
+    echo "setup: the comparison with other allocators will lack those of which the libraries are missing:"
+    commands
+    [ "$said" = 'done' ] || said='nothing else is missing'
+fi
+echo "setup: $said"

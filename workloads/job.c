@@ -2,6 +2,7 @@
 #include "workloads/job.h"
 
 #include "alloc/base/os.h"
+#include "workloads/procstat.h"
 
 #include <string.h>
 #include <sys/resource.h>
@@ -103,8 +104,12 @@ read_counts(struct gh_job *job)
 {
     struct rusage u;
     struct gh_memstats s;
-    getrusage(RUSAGE_SELF, &u);
+    uint64_t wait = 0;
     gh_read_memstats(job->heap, job->main, &s);
+    gh_blocked_enter(job->main); /* many files to read: nobody has to wait for us */
+    getrusage(RUSAGE_SELF, &u);
+    bool known = procstat_runq_wait(&wait);
+    gh_blocked_exit(job->main);
     return (struct job_counts){
         .minor_faults = (uint64_t)u.ru_minflt,
         .major_faults = (uint64_t)u.ru_majflt,
@@ -114,6 +119,8 @@ read_counts(struct gh_job *job)
         .bytes = s.total_alloc,
         .cycles = s.num_gc,
         .pause_ns = s.pause_total_ns,
+        .runq_wait_ns = wait,
+        .runq_wait_known = known,
     };
 }
 
@@ -128,6 +135,10 @@ add_counts(struct job_counts *sum, const struct job_counts *from, const struct j
     sum->bytes += to->bytes - from->bytes;
     sum->cycles += to->cycles - from->cycles;
     sum->pause_ns += to->pause_ns - from->pause_ns;
+    /* less than before if threads have ended, whose time nobody knows then */
+    if (to->runq_wait_ns > from->runq_wait_ns)
+        sum->runq_wait_ns += to->runq_wait_ns - from->runq_wait_ns;
+    sum->runq_wait_known = to->runq_wait_known;
 }
 
 void

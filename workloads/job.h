@@ -24,6 +24,8 @@ struct job_counts {
     uint64_t voluntary_switches, involuntary_switches;
     uint64_t mallocs, bytes;   /* objects, tiny ones included, and bytes allocated */
     uint64_t cycles, pause_ns; /* collections finished, and how long the world stood still */
+    uint64_t runq_wait_ns;     /* how long threads were runnable and had no core */
+    bool runq_wait_known;      /* the kernel tells */
 };
 
 struct job_timer {

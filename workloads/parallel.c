@@ -6,6 +6,8 @@
  * stopped meanwhile. The lock is never held across anything that can be a safepoint. */
 #include "workloads/job.h"
 
+#include "workloads/procstat.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -31,11 +33,13 @@ struct team {
     void *arg;
     struct member *members;
     int n;
+    bool timed; /* the job's timer runs */
     /* guarded by lock */
     pthread_mutex_t lock;
     pthread_cond_t moved; /* arrived, refused or gate changed */
     int arrived, refused;
     enum gate gate;
+    uint64_t runq_wait_ns; /* of members that are done: the timer sees only those who live */
 };
 
 /* Wait for the gate; true if it opened. */
@@ -66,18 +70,25 @@ member_main(void *arg)
         return NULL;
     }
     gh_blocked_enter(m);
+    uint64_t wait_before = 0, wait = 0;
+    bool known = team->timed && procstat_thread_runq_wait(&wait_before);
     bool open = member_wait(team, true);
     gh_blocked_exit(m);
     if (open)
         team->fn(team->job, m, self->t, team->arg);
     gh_detach(m);
+    if (known && procstat_thread_runq_wait(&wait)) {
+        pthread_mutex_lock(&team->lock);
+        team->runq_wait_ns += wait - wait_before;
+        pthread_mutex_unlock(&team->lock);
+    }
     return NULL;
 }
 
 /* Start members, wait until they stand at the gate, move it. Returns how many were started;
  * `opened` tells whether they run. */
 static int
-team_start(struct team *team, bool timed, bool *opened, struct gh_error *err)
+team_start(struct team *team, bool *opened, struct gh_error *err)
 {
     int started = 0, status = 0;
     for (; started < team->n && status == 0; started += status == 0) {
@@ -90,7 +101,7 @@ team_start(struct team *team, bool timed, bool *opened, struct gh_error *err)
         pthread_cond_wait(&team->moved, &team->lock);
     *opened = status == 0 && team->refused == 0;
     team->gate = *opened ? GATE_OPEN : GATE_CLOSED;
-    if (timed)
+    if (team->timed)
         job_timer_resume(team->job);
     pthread_cond_broadcast(&team->moved);
     pthread_mutex_unlock(&team->lock);
@@ -121,20 +132,22 @@ gh_parallel(struct gh_job *job, struct gh_mutator *m, int n, parallel_fn *fn, vo
                         .fn = fn,
                         .arg = arg,
                         .n = n,
+                        .timed = job->timer.running,
                         .lock = PTHREAD_MUTEX_INITIALIZER,
                         .moved = PTHREAD_COND_INITIALIZER,
                         .gate = GATE_SHUT};
     team.members = calloc((size_t)n, sizeof *team.members);
     if (team.members == NULL)
         return gh_error_set(err, GH_EXIT_FAILED, "no memory for %d threads", n);
-    bool opened, timed = job->timer.running;
-    if (timed)
+    bool opened;
+    if (team.timed)
         job_timer_pause(job);
     gh_blocked_enter(m);
-    int started = team_start(&team, timed, &opened, err);
+    int started = team_start(&team, &opened, err);
     for (int i = 0; i < started; i++)
         pthread_join(team.members[i].thread, NULL);
     gh_blocked_exit(m);
+    job->timer.counts.runq_wait_ns += team.runq_wait_ns;
     free(team.members);
     return opened;
 }

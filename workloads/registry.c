@@ -9,13 +9,29 @@
 #include <string.h>
 
 static const struct gh_workload *const builtins[] = {
-    &workload_binary_trees, &workload_gcbench, &workload_json,
-    &workload_mb,           &workload_win1k,   &workload_win64,
-    &workload_churn,        &workload_handoff, &workload_mutate,
-    &workload_mark,         &workload_sweep,   &workload_large,
-    &workload_frag,         &workload_spike,   &workload_leak,
-    &workload_finalizers,   &workload_weak,    &workload_pool,
-    &workload_arena,        &workload_null,    NULL,
+    &workload_binary_trees,
+    &workload_gcbench,
+    &workload_json,
+    &workload_mb,
+    &workload_win1k,
+    &workload_win64,
+    &workload_churn,
+    &workload_handoff,
+    &workload_mutate,
+    &workload_mark,
+    &workload_sweep,
+    &workload_large,
+    &workload_frag,
+    &workload_spike,
+    &workload_leak,
+    &workload_finalizers,
+    &workload_weak,
+    &workload_pool,
+    &workload_arena,
+    &workload_collect,
+    &workload_start,
+    &workload_null,
+    NULL,
 };
 
 const struct gh_workload *const *

@@ -46,6 +46,7 @@ run_phases(struct gh_job *job, struct job_result *out, struct gh_error *err)
         return phase_failed(job, "setup", err);
     if (!run_timed(job, err))
         return false;
+    out->rss_end_bytes = procstat_bytes("VmRSS"); /* first: it is no more than the peak */
     out->rss_peak_bytes = procstat_bytes("VmHWM");
     out->interrupted = job_interrupted();
     if (out->interrupted)

@@ -31,6 +31,7 @@ struct job_result {
     double wall_s, cpu_s;
     struct job_counts timed;
     uint64_t rss_peak_bytes; /* VmHWM before `verify`, whose reference may need memory; 0 = ? */
+    uint64_t rss_end_bytes;  /* VmRSS then; 0 = ? */
     struct gh_memstats memstats; /* at the end, before teardown */
 };
 

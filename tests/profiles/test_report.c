@@ -20,8 +20,8 @@ static struct environment environment;
 
 static const struct facts_setting settings[] = {{"gogc", "50", "GOGC"}};
 static const struct facts_setting options[] = {{"depth", "18", "flag"}};
-static const struct facts_metric metrics[] = {{"ns_per_node", 27.5, "ns"},
-                                              {"ratio", INFINITY, ""}};
+static const struct facts_metric metrics[] = {
+    {"ns_per_node", 27.5, "ns"}, {"at", 1234567890123457, "ns"}, {"ratio", INFINITY, ""}};
 
 static struct facts
 made_up(void)
@@ -39,7 +39,7 @@ made_up(void)
         .options = options,
         .n_options = 1,
         .metrics = metrics,
-        .n_metrics = 2,
+        .n_metrics = 3,
         .has_checksum = true,
         .verified = true,
         .checksum = 0xabc,
@@ -51,6 +51,8 @@ made_up(void)
         .alloc_bytes = 16 << 20,
         .rate_wall_s = 0.5,
         .timed_minor_faults = 12345,
+        .runq_wait_s = 0.25,
+        .rss_end_bytes = 5 << 20,
         .pauses = &pauses,
         .environment = &environment,
     };
@@ -251,7 +253,28 @@ json_holds_settings_metrics_and_checksum(void **state)
     assert_string_equal(checksum, "0x0000000000000abc");
     assert_true(verified);
     assert_true(value == 27.5);
+    json_int_t at; /* in all its digits */
+    assert_int_equal(
+        json_unpack(o, "{s:{s:{s:{s:I}}}}", "workload", "metrics", "at", "value", &at), 0);
+    assert_true(at == 1234567890123457);
     assert_true(json_is_null(infinite));
+    json_decref(o);
+}
+
+static void
+json_process_has_the_kernels_figures_or_null(void **state)
+{
+    struct facts f = made_up();
+    json_t *o = json_of(&f), *process = json_object_get(o, "process");
+    assert_int_equal(integer_at(o, "process", "end-RSS-bytes"), 5 << 20);
+    assert_true(json_real_value(json_object_get(process, "runq_wait_seconds")) == 0.25);
+    json_decref(o);
+    f.runq_wait_s = -1;
+    f.rss_end_bytes = 0;
+    o = json_of(&f);
+    process = json_object_get(o, "process");
+    assert_true(json_is_null(json_object_get(process, "end-RSS-bytes")));
+    assert_true(json_is_null(json_object_get(process, "runq_wait_seconds")));
     json_decref(o);
 }
 
@@ -570,6 +593,7 @@ main(void)
         cmocka_unit_test(text_owns_up_to_what_is_missing),
         cmocka_unit_test(json_goes_by_gos_names),
         cmocka_unit_test(json_holds_settings_metrics_and_checksum),
+        cmocka_unit_test(json_process_has_the_kernels_figures_or_null),
         cmocka_unit_test(json_histograms_count_every_value),
         cmocka_unit_test(json_histogram_lists_the_gaps),
         cmocka_unit_test(stops_count_each_for_itself),

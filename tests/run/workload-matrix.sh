@@ -117,6 +117,8 @@ for pattern in skewed fresh; do
 done
 threaded arena --rounds $ARENAS --depth $LOG --window 3
 single arena --rounds $ARENAS --depth 3 --in heap --threads 2
+single collect --n 10
+single start
 
 echo "$RUNS runs, $FAILED failed"
 [ $FAILED -eq 0 ] && [ $RUNS -gt 100 ]

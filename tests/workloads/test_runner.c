@@ -1,7 +1,10 @@
 /* test_runner.c - a job from setup to teardown, with workloads that misbehave. */
 #include "workloads/runner.h"
 
+#include "workloads/procstat.h"
+
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +18,7 @@
 /* What the workload under test does and what became of it. */
 static struct {
     bool setup_fails, run_fails, verify_fails, silent;
-    bool times, interrupts;
+    bool times, interrupts, spins;
     int threads;
     int setups, runs, verifies, teardowns;
     _Atomic int members, inside, most_inside;
@@ -48,6 +51,16 @@ pause_ms(long ms)
     nanosleep(&t, NULL);
 }
 
+/* Use up CPU time of this thread. */
+static void
+spin_ms(long ms)
+{
+    struct timespec t;
+    do
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    while (t.tv_sec == 0 && t.tv_nsec < ms * 1000000);
+}
+
 static void
 member(struct gh_job *job, struct gh_mutator *m, int t, void *arg)
 {
@@ -55,6 +68,8 @@ member(struct gh_job *job, struct gh_mutator *m, int t, void *arg)
     assert_true(t >= 0 && t < gh_job_threads(job));
     plan.members += 1 << (4 * t);
     int inside = ++plan.inside;
+    if (plan.spins)
+        spin_ms(20);
     for (int i = 0; i < 50 && plan.most_inside < plan.threads; i++) {
         gh_poll(m);
         gh_new_bytes(m, 100);
@@ -119,6 +134,7 @@ go(void)
     struct options values;
     gh_config_init(&config);
     config.verify = true;
+    config.procs = plan.spins ? plan.threads : config.procs; /* on one core */
     struct gh_heap *heap = gh_heap_open(&config, &err);
     assert_non_null(heap);
     assert_true(options_parse(&work, NULL, 0, &values, &err));
@@ -154,6 +170,9 @@ a_good_job_passes_all_phases(void **state)
     assert_true(result.memstats.mallocs > 0);
     assert_true(result.timed.mallocs > 0);
     assert_true(result.rss_peak_bytes > 1 << 20);
+    assert_true(result.rss_end_bytes > 1 << 20);
+    /* the kernel counts pages core by core and does not always add them up */
+    assert_true(result.rss_end_bytes <= result.rss_peak_bytes + (4 << 20));
 }
 
 static void
@@ -217,6 +236,30 @@ parallel_runs_every_member_once_and_together(void **state)
     assert_int_equal(plan.most_inside, 4);
 }
 
+/* Four threads that want one core: of members that are gone when the timer ends, too. */
+static void
+time_in_line_for_a_core_is_counted(void **state)
+{
+    uint64_t ns;
+    if (!procstat_runq_wait(&ns))
+        skip();
+    cpu_set_t all, one;
+    assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+    CPU_ZERO(&one);
+    for (int i = 0; i < CPU_SETSIZE && CPU_COUNT(&one) == 0; i++)
+        if (CPU_ISSET(i, &all))
+            CPU_SET(i, &one);
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+    plan.threads = 4;
+    plan.spins = true;
+    bool ok = go();
+    sched_setaffinity(0, sizeof all, &all);
+    assert_true(ok);
+    assert_true(result.timed.runq_wait_known);
+    /* three of them stand in line while the fourth works: far more than starting them takes */
+    assert_true(result.timed.runq_wait_ns > 10 * 1000000);
+}
+
 static void
 parallel_runs_none_if_one_cannot_start(void **state)
 {
@@ -257,6 +300,7 @@ main(void)
         cmocka_unit_test_setup(a_failure_without_words_gets_some, reset),
         cmocka_unit_test_setup(an_interrupted_job_is_not_verified, reset),
         cmocka_unit_test_setup(parallel_runs_every_member_once_and_together, reset),
+        cmocka_unit_test_setup(time_in_line_for_a_core_is_counted, reset),
         cmocka_unit_test_setup(parallel_runs_none_if_one_cannot_start, reset),
         cmocka_unit_test_setup(threads_are_checked_against_the_workload, reset),
     };

@@ -7,6 +7,7 @@
 extern const struct gh_workload workload_arena;
 extern const struct gh_workload workload_binary_trees;
 extern const struct gh_workload workload_churn;
+extern const struct gh_workload workload_collect;
 extern const struct gh_workload workload_finalizers;
 extern const struct gh_workload workload_frag;
 extern const struct gh_workload workload_gcbench;
@@ -20,6 +21,7 @@ extern const struct gh_workload workload_mutate;
 extern const struct gh_workload workload_null;
 extern const struct gh_workload workload_pool;
 extern const struct gh_workload workload_spike;
+extern const struct gh_workload workload_start;
 extern const struct gh_workload workload_sweep;
 extern const struct gh_workload workload_weak;
 extern const struct gh_workload workload_win1k;

@@ -1,7 +1,7 @@
 /* mark.c - workload `mark`: how fast a live heap is marked. A heap of one shape is built, then
- * collected: once uncounted, five times timed. The shapes differ in what they ask of a marker:
- * tree (depth-first order in memory), rand (no locality at all), list (no parallelism), shuf
- * (neither). */
+ * collected: once uncounted, then some times timed. The shapes differ in what they ask of a
+ * marker: tree (depth-first order in memory), rand (no locality at all), list (no parallelism),
+ * shuf (neither). */
 #include "workloads/builtin/builtin.h"
 
 #include "alloc/base/os.h"
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MARK_RUNS = 5, MARK_FAN = 128 };
+enum { MARK_RUNS_MAX = 1000, MARK_FAN = 128 };
 
 struct mark_tree {
     struct mark_tree *left, *right;
@@ -41,7 +41,8 @@ struct mark_state {
     void *root; /* registered: the tree, the table or the first node */
     int log2;
     uint64_t objects;
-    double build_s, wall_s[MARK_RUNS], cpu_s[MARK_RUNS];
+    int runs; /* counted collections */
+    double build_s, wall_s[MARK_RUNS_MAX], cpu_s[MARK_RUNS_MAX];
 };
 
 /* --- tree: parent, then left subtree, then right --- */
@@ -199,6 +200,7 @@ mark_setup(struct gh_job *job, struct gh_mutator *m, struct gh_error *err)
         CHECK(s->shape < mark_shapes + MARK_SHAPES, "mark_setup: shape %s is in no row", name);
     s->log2 = (int)gh_job_int(job, "log2");
     s->log2 = s->log2 == 0 ? s->shape->log2 : s->log2;
+    s->runs = (int)gh_job_int(job, "collections");
     s->tree = gh_type_small(heap, "mark_tree", sizeof(struct mark_tree), 3);
     s->rand = gh_type_new(heap, "mark_rand", sizeof(struct mark_rand), MARK_FAN * 8, all_refs);
     s->list = gh_type_small(heap, "mark_list", sizeof(struct mark_list), 1);
@@ -216,14 +218,14 @@ mark_run(struct gh_job *job, struct gh_mutator *m, struct gh_error *err)
     (void)err;
     struct mark_state *s = gh_job_state(job);
     gh_gc(m);
-    for (int k = 0; k < MARK_RUNS && !gh_interrupted(job); k++) {
+    for (int k = 0; k < s->runs && !gh_interrupted(job); k++) {
         double wall = gh_timer_wall(job), cpu = gh_timer_cpu(job);
         gh_timer_begin(job);
         gh_gc(m);
         gh_timer_end(job);
         s->wall_s[k] = gh_timer_wall(job) - wall;
         s->cpu_s[k] = gh_timer_cpu(job) - cpu;
-        gh_progress(job, (uint64_t)k + 1, MARK_RUNS);
+        gh_progress(job, (uint64_t)k + 1, (uint64_t)s->runs);
     }
     return true;
 }
@@ -235,19 +237,26 @@ compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* Of n sorted values. */
+static double
+mark_median(const double *sorted, int n)
+{
+    return (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
+}
+
 static void
 mark_emit(struct gh_job *job, struct mark_state *s)
 {
     double objects = (double)s->objects, bytes = objects * (double)s->shape->object_bytes;
-    qsort(s->wall_s, MARK_RUNS, sizeof *s->wall_s, compare_doubles);
-    qsort(s->cpu_s, MARK_RUNS, sizeof *s->cpu_s, compare_doubles);
-    double wall = s->wall_s[MARK_RUNS / 2], cpu = s->cpu_s[MARK_RUNS / 2];
+    qsort(s->wall_s, (size_t)s->runs, sizeof *s->wall_s, compare_doubles);
+    qsort(s->cpu_s, (size_t)s->runs, sizeof *s->cpu_s, compare_doubles);
+    double wall = mark_median(s->wall_s, s->runs), cpu = mark_median(s->cpu_s, s->runs);
     double refs =
         s->shape->build == mark_build_tree ? objects - 1 : objects * s->shape->refs_per_object;
     gh_emit(job, "build", s->build_s, "s");
     gh_emit(job, "gc_wall_med", wall, "s");
     gh_emit(job, "gc_wall_min", s->wall_s[0], "s");
-    gh_emit(job, "gc_wall_max", s->wall_s[MARK_RUNS - 1], "s");
+    gh_emit(job, "gc_wall_max", s->wall_s[s->runs - 1], "s");
     gh_emit(job, "gc_cpu_med", cpu, "s");
     gh_emit(job, "GBps_wall", bytes / wall / 1e9, "GB/s");
     gh_emit(job, "GBps_core", bytes / cpu / 1e9, "GB/s");
@@ -293,18 +302,24 @@ static const struct gh_option mark_options[] = {
      .value = "0",
      .min = 0,
      .max = 30},
+    {.name = "collections",
+     .kind = GH_OPT_INT,
+     .help = "collections that are timed",
+     .value = "5",
+     .min = 1,
+     .max = MARK_RUNS_MAX},
     {.name = NULL},
 };
 
 const struct gh_workload workload_mark = {
     GH_WORKLOAD_HEADER,
     .name = "mark",
-    .help = "marking speed: collect a live heap of one shape five times",
-    .about =
-        "A live heap is built (untimed), collected once uncounted, then five times timed; a "
-        "collection includes its sweep. Alive objects are counted afterwards.\n"
-        "Reported: median, least and greatest time of a collection, and the median per "
-        "byte, object and reference.",
+    .help = "marking speed: collect a live heap of one shape, some times",
+    .about = "A live heap is built (untimed), collected once uncounted, then --collections "
+             "times timed; a "
+             "collection includes its sweep. Alive objects are counted afterwards.\n"
+             "Reported: median, least and greatest time of a collection, and the median per "
+             "byte, object and reference.",
     .options = mark_options,
     .max_threads = 1,
     .setup = mark_setup,
