@@ -22,6 +22,10 @@
 
 /* Without worker threads: how long to wait before looking again for something to mark. */
 static const int64_t ALONE_NS = INT64_C(1) * 1000 * 1000;
+/* What is little to mark, in bytes, and how long it may take. Waking a thread takes 20 us and
+ * more until it marks. */
+static const int64_t LITTLE_WORK = INT64_C(64) * 1024;
+static const int64_t LITTLE_NS = INT64_C(50) * 1000;
 
 static enum cycle_state
 go_state(const struct gh_heap *heap)
@@ -110,10 +114,34 @@ go_start(struct gh_heap *heap, struct actor *self, enum gc_trigger why)
     c->sweep_term_ns = gh_heap_now(heap) - c->start_at;
     atomic_store_explicit(&y->state, CYCLE_MARKING, memory_order_release);
     world_start(&heap->sched, self);
+    return true;
+}
 
+/* Little to mark is marked by who began the cycle, before anybody is woken for it: that would
+ * take longer. Returns whether the cycle is over. */
+static bool
+go_mark_little(struct gh_heap *heap, struct mutator *self)
+{
+    int64_t until = os_now_ns() + LITTLE_NS;
+    mutator_safepoint(self); /* where its stack is scanned */
+    world_serve_idle(&heap->sched);
+    assist_little(self, LITTLE_WORK);
+    while (mark_phase_is_on(&heap->mark_phase) && os_now_ns() < until) {
+        mutator_safepoint(self); /* others have yet to answer */
+        __builtin_ia32_pause();
+    }
+    return !mark_phase_is_on(&heap->mark_phase);
+}
+
+/* A cycle has begun: have it marked. `m` NULL: the caller is no mutator. */
+static void
+go_launch(struct gh_heap *heap, struct actor *self, struct mutator *m)
+{
+    bool little = pacer_work_expected(&heap->pacer) <= LITTLE_WORK;
+    if (m != NULL && little && go_mark_little(heap, m))
+        return;
     mark_phase_launch(&heap->mark_phase);
     mark_phase_finish_if_quiet(&heap->mark_phase, self);
-    return true;
 }
 
 /* --- stop 2 --- */
@@ -194,7 +222,8 @@ go_announce(struct gh_heap *heap)
 {
     struct cycles *y = &heap->cycles;
     workbuf_pool_trim(&heap->marker.bufs); /* nobody marks before the state is NONE */
-    background_kick(&heap->background);
+    background_kick(&heap->background,
+                    y->cycle.forced || gospace_has_much_to_sweep(&heap->space));
     heap_report_cycle(heap, &y->cycle);
     heap_watch_sweep(heap); /* over already, if it was verified */
     lock_acquire(&y->lock);
@@ -358,6 +387,8 @@ go_collect_whole(struct gh_heap *heap, struct mutator *self, enum gc_trigger why
     lock_release(&y->lock);
     for (;;) {
         bool ours = go_start(heap, &self->actor, why);
+        if (ours)
+            go_launch(heap, &self->actor, self);
         lock_acquire(&y->lock);
         uint64_t started = y->started;
         lock_release(&y->lock);
@@ -375,7 +406,8 @@ go_collect_without_mutator(struct gh_heap *heap, enum gc_trigger why)
     struct actor self;
     uintptr_t guard;
     go_borrow_processor(heap, &self, &guard);
-    go_start(heap, &self, why);
+    if (go_start(heap, &self, why))
+        go_launch(heap, &self, NULL);
     go_return_processor(heap, &self);
     mark_phase_wake(&heap->mark_phase);
     go_settle(heap);
@@ -387,8 +419,8 @@ go_collect(struct gh_heap *heap, struct mutator *self, enum gc_trigger why)
     if (self == NULL)
         go_collect_without_mutator(heap, why);
     else if (why == GC_TRIGGER_HEAP || why == GC_TRIGGER_TORTURE) {
-        if (go_state(heap) == CYCLE_NONE)
-            go_start(heap, &self->actor, why);
+        if (go_state(heap) == CYCLE_NONE && go_start(heap, &self->actor, why))
+            go_launch(heap, &self->actor, self);
         mutator_safepoint(self);
     } else
         go_collect_whole(heap, self, why);

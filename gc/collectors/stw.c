@@ -108,7 +108,7 @@ stw_collect(struct gh_heap *heap, struct mutator *self, enum gc_trigger why)
     world_start(&heap->sched, actor);
     if (self != NULL)
         stack_shrink_if_wanted(self);
-    background_kick(&heap->background);
+    background_kick(&heap->background, true);
     if (swept_before)
         heap_report_swept(heap, &before);
     heap_report_cycle(heap, &c);

@@ -131,11 +131,17 @@ assist_slice_is_due(const struct mutator *m)
 }
 
 static void
-assist_fractional(struct mutator *m)
+assist_in_background(struct mutator *m, int64_t work)
 {
     struct mark_phase *p = &m->pub.heap->mark_phase;
-    int64_t did = assist_slice(m, INT64_MAX / 2, &p->heap->pacer.fractional_ns);
+    int64_t did = assist_slice(m, work, &p->heap->pacer.fractional_ns);
     assist_credit(p, did);
+}
+
+static void
+assist_fractional(struct mutator *m)
+{
+    assist_in_background(m, INT64_MAX / 2);
 }
 
 void
@@ -145,6 +151,14 @@ assist_slice_if_due(struct mutator *m)
     if (mark_phase_is_on(p) && mark_phase_any_work(p) &&
         (assist_slice_is_due(m) || atomic_load(&p->busy) == 0))
         assist_fractional(m);
+}
+
+void
+assist_little(struct mutator *m, int64_t work)
+{
+    if (mark_phase_is_on(&m->pub.heap->mark_phase))
+        assist_in_background(m, work);
+    mark_phase_finish_if_quiet(&m->pub.heap->mark_phase, &m->actor);
 }
 
 void

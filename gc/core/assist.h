@@ -49,5 +49,8 @@ void assist_slice_if_due(struct mutator *m);
 /* Mark while there is anything to mark, slice by slice, and finish the phase if it is quiet
  * then. As assist_pay. */
 void assist_all(struct mutator *m);
+/* Mark `work` bytes, for no longer than a slice, and finish the phase if it is quiet then. As
+ * assist_pay. */
+void assist_little(struct mutator *m, int64_t work);
 
 #endif

@@ -11,6 +11,8 @@ static const int64_t NO_PROCESSOR_NS = INT64_C(5) * 1000 * 1000;
 /* How long the sweeper keeps a processor. It may be on the core of a mutator that has just
  * become runnable, and can only ask for its processor once the kernel lets it. */
 static const int64_t TURN_NS = INT64_C(100) * 1000;
+/* How long the sweeper leaves to mutators what little there is to sweep. */
+static const int64_t DOZE_NS = INT64_C(1) * 1000 * 1000;
 
 enum {
     SWEEP_PAGES = 32, /* between looks at what else is up (Go: sweepBatchSize, 10 spans) */
@@ -30,6 +32,7 @@ background_init(struct background *b)
     };
     lock_init(&b->lock, LOCK_RANK_WORKERS);
     cond_init(&b->wake);
+    cond_init(&b->scavenge_wake);
     scavenge_pacer_init(&b->pacer);
 }
 
@@ -111,7 +114,7 @@ background_tell_scavenger(struct background *b)
     lock_acquire(&b->lock);
     b->scavenge_round++;
     b->sweeps_done++;
-    cond_broadcast(&b->wake);
+    cond_signal(&b->scavenge_wake);
     lock_release(&b->lock);
 }
 
@@ -180,6 +183,19 @@ idle_check(struct gh_heap *heap)
 
 /* --- the sweeper --- */
 
+/* If there is little to sweep, mutators need it all, and soon: they sweep it at less cost than
+ * that of waking somebody, and of two who move the same cache lines about. What is left after a
+ * while is left by mutators that have stopped allocating. */
+static void
+background_doze_locked(struct background *b)
+{
+    int64_t until = os_now_ns() + DOZE_NS;
+    b->dozing = true;
+    while (!b->closing && !b->much_to_sweep && os_now_ns() < until)
+        cond_wait_until(&b->wake, &b->lock, until);
+    b->dozing = b->much_to_sweep = false;
+}
+
 static void *
 background_sweeper(void *arg)
 {
@@ -191,6 +207,8 @@ background_sweeper(void *arg)
     while (!b->closing) {
         int64_t force = background_time_of_force(heap, attempted_at);
         bool sweep = b->sweep_round != seen;
+        if (sweep)
+            background_doze_locked(b);
         seen = b->sweep_round;
         if (!sweep &&
             cond_wait_until(&b->wake, &b->lock, force < b->idle.due ? force : b->idle.due))
@@ -273,7 +291,7 @@ background_scavenge(struct gh_heap *heap, bool idle)
     int64_t until = asleep + sleep;
     lock_acquire(&b->lock);
     while (!b->closing && os_now_ns() < until)
-        cond_wait_until(&b->wake, &b->lock, until);
+        cond_wait_until(&b->scavenge_wake, &b->lock, until);
     lock_release(&b->lock);
     if (!idle && sleep > 0)
         scavenge_pacer_slept(&b->pacer, os_now_ns() - asleep);
@@ -291,7 +309,7 @@ background_scavenger(void *arg)
         uint64_t round = b->scavenge_round, swept = b->sweeps_done;
         bool idle = b->idle_scavenging;
         if (round == seen) {
-            cond_wait(&b->wake, &b->lock);
+            cond_wait(&b->scavenge_wake, &b->lock);
             continue;
         }
         lock_release(&b->lock);
@@ -332,7 +350,8 @@ background_stop(struct gh_heap *heap)
     struct background *b = &heap->background;
     lock_acquire(&b->lock);
     b->closing = true;
-    cond_broadcast(&b->wake);
+    cond_signal(&b->wake);
+    cond_signal(&b->scavenge_wake);
     lock_release(&b->lock);
     if (b->has_sweeper)
         pthread_join(b->sweeper, NULL);
@@ -349,19 +368,24 @@ background_stop(struct gh_heap *heap)
 void
 background_close(struct background *b)
 {
+    cond_finish(&b->scavenge_wake);
     cond_finish(&b->wake);
     lock_finish(&b->lock);
 }
 
 void
-background_kick(struct background *b)
+background_kick(struct background *b, bool much)
 {
     lock_acquire(&b->lock);
     b->sweep_round++;
+    b->much_to_sweep |= much;
     b->idle_scavenging = false;
-    if (!b->has_sweeper)
+    if (!b->has_sweeper) {
         b->scavenge_round++;
-    cond_broadcast(&b->wake);
+        cond_signal(&b->scavenge_wake);
+    } else if (!b->dozing || much) {
+        cond_signal(&b->wake);
+    }
     lock_release(&b->lock);
 }
 
@@ -370,6 +394,6 @@ background_kick_scavenger(struct background *b)
 {
     lock_acquire(&b->lock);
     b->scavenge_round++;
-    cond_broadcast(&b->wake);
+    cond_signal(&b->scavenge_wake);
     lock_release(&b->lock);
 }

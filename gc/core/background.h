@@ -32,10 +32,11 @@
 struct gh_heap;
 
 struct background {
-    struct lock lock; /* WORKERS */
-    struct cond wake;
+    struct lock lock;                /* WORKERS */
+    struct cond wake, scavenge_wake; /* the sweeper's, the scavenger's */
     /* guarded by lock */
     bool started, has_sweeper, has_scavenger, closing;
+    bool dozing, much_to_sweep;           /* the sweeper; there is reason to wake it */
     uint64_t sweep_round, scavenge_round; /* grow when there is something to do */
     uint64_t sweeps_done;                 /* rounds of sweeping that are over */
     bool idle_scavenging;                 /* nobody is there to be disturbed */
@@ -59,7 +60,7 @@ struct background {
     struct scavenge_pacer pacer;
     uint64_t reported_background, reported_eager; /* bytes that observers know of */
     /* atomic, relaxed: statistics */
-    _Atomic(uint64_t) sweep_cpu_ns, scavenge_cpu_ns;
+    _Atomic(uint64_t) scavenge_cpu_ns;
 };
 
 void background_init(struct background *b);
@@ -70,8 +71,9 @@ void background_start(struct gh_heap *heap);
  * background_close. */
 void background_stop(struct gh_heap *heap);
 void background_close(struct background *b);
-/* A collection has ended: there are spans to sweep, and then perhaps memory to give back. */
-void background_kick(struct background *b);
+/* A collection has ended: there are spans to sweep, and then perhaps memory to give back.
+ * `much`: at once; else in a while, if it has not been swept by then. */
+void background_kick(struct background *b, bool much);
 /* A goal of the scavenger's has come down: let it look again. */
 void background_kick_scavenger(struct background *b);
 /* gh_free_os_memory has released `bytes`: tell the observers. */

@@ -49,7 +49,7 @@ pacer_work_done(const struct pacer *p)
 }
 
 /* As much as in the last cycle: the steady state. */
-static int64_t
+int64_t
 pacer_work_expected(const struct pacer *p)
 {
     uint64_t work = sat_add(p->last_heap_scan, pacer_load(&p->last_stack_scan));

@@ -116,6 +116,8 @@ void pacer_commit(struct pacer *p, bool sweep_done);
 /* The heap size at which the current or next cycle should be complete. At most some 8.9e18 with
  * both GOGC and the limit off. */
 uint64_t pacer_heap_goal(const struct pacer *p);
+/* Bytes to scan in this cycle, if it is like the last one. 0 before the first. */
+int64_t pacer_work_expected(const struct pacer *p);
 /* heap_live at which to start a cycle; never more than the goal. */
 uint64_t pacer_trigger(const struct pacer *p);
 

@@ -201,9 +201,9 @@ actor_spin(struct procs *p, const struct actor *a)
 {
     lock_release(&p->lock);
     int64_t until = os_now_ns() + PROCS_SPIN_NS;
+    unsigned spins = 0;
     while (actor_state(a) != ACTOR_RUNNING && os_now_ns() < until)
-        for (int i = 0; i < 16; i++)
-            __builtin_ia32_pause();
+        procs_relax(&spins);
     lock_acquire(&p->lock);
 }
 

@@ -24,6 +24,7 @@
 #include "alloc/base/compiler.h"
 #include "alloc/base/lock.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 
 enum actor_state {
@@ -105,6 +106,18 @@ GH_INLINE bool
 procs_any_free(const struct procs *p)
 {
     return atomic_load_explicit(&p->nfree, memory_order_relaxed) > 0;
+}
+
+/* Who spins waits for another that runs. Where the kernel has put both onto one core it gives
+ * way, so that the other can run; and stays runnable, so that the kernel sees that two are on a
+ * core while another core is idle: of two that sleep in turns it does not. */
+GH_INLINE void
+procs_relax(unsigned *spins)
+{
+    for (int i = 0; i < 16; i++)
+        __builtin_ia32_pause();
+    if (++*spins % 16 == 0)
+        sched_yield();
 }
 
 /* Whether something is wanted of the actor. */

@@ -100,8 +100,9 @@ world_spin_until_stopped(struct sched *s)
 {
     lock_release(&s->procs.lock);
     int64_t until = os_now_ns() + PROCS_SPIN_NS;
+    unsigned spins = 0;
     while (world_anybody_runs(s) && os_now_ns() < until)
-        __builtin_ia32_pause();
+        procs_relax(&spins);
     lock_acquire(&s->procs.lock);
 }
 

@@ -7,6 +7,10 @@
 
 #include <string.h>
 
+/* What 4 MiB of heap comes to, as at the least trigger, and as much again: sweeping it takes
+ * some 100 us. */
+enum { SWEEP_MUCH_PAGES = 1024 };
+
 bool
 gospace_open(struct gospace *g, struct pages *p, struct gh_error *err)
 {
@@ -78,6 +82,13 @@ gospace_prepare_sweep(struct gospace *g)
         spanset_make_room(mcentral_partial_swept(central, h), &g->set_pool, caches);
         spanset_make_room(mcentral_full_swept(central, h), &g->set_pool, caches);
     }
+}
+
+bool
+gospace_has_much_to_sweep(const struct gospace *g)
+{
+    /* relaxed: set with the world stopped */
+    return atomic_load_explicit(&g->pages_to_sweep, memory_order_relaxed) > SWEEP_MUCH_PAGES;
 }
 
 void

@@ -74,32 +74,32 @@ struct gospace {
     /* collecting thread only: nothing was marked since page_marks were cleared */
     bool prepared;
 
-    /* world-stopped only for writing; atomic because sweepers read it */
-    _Atomic(uint32_t) sweepgen; /* mspan.h, Note [sweepgen] */
-
-    /* atomic: sweeping of the present generation */
-    _Atomic(uint32_t) sweep_cursor; /* unswept sets below it are empty; sweep.c */
-    _Atomic(uint32_t) sweepers;     /* how many are between claim and done; bit 31 = drained */
+    /* world-stopped only for writing; atomic because sweepers read it. With its neighbours on a
+     * line that is only read while the program runs. */
+    GH_ALIGNED(2 * GH_CACHELINE) _Atomic(uint32_t) sweepgen; /* mspan.h, Note [sweepgen] */
     _Atomic(uint64_t) pages_to_sweep; /* IN_USE pages at the start of the sweep */
-    _Atomic(uint64_t) pages_swept;    /* of them, so far */
-    /* bytes of objects, allocated and not swept; what cached spans have handed out since they
-     * were cached is missing (Go: totalAlloc - totalFree of gcController) */
-    _Atomic(int64_t) object_bytes;
-
-    /* world-stopped only for writing: the arenas there were when the sweep started */
+    /* the arenas there were when the sweep started */
     struct arena **reclaim_arenas;
     uint64_t reclaim_end; /* their pages */
-    /* atomic: reclaim.c */
-    _Atomic(uint64_t) reclaim_next;   /* page up to which they have been walked */
-    _Atomic(uint64_t) reclaim_credit; /* pages freed and not asked for yet */
-
-    /* atomic, set in a stopped world: sweep_pace.c, Note [sweep pace] */
+    /* set in a stopped world, cleared when there is nothing left: sweep_pace.c, Note [sweep
+     * pace] */
     _Atomic(double) sweep_pages_per_byte; /* 0: nothing left to sweep */
     _Atomic(uint64_t) sweep_live_basis;   /* heapLive, and pages_swept, when it was set */
     _Atomic(uint64_t) pages_swept_basis;
 
+    /* atomic: sweeping of the present generation. Lines that all who refill write to. */
+    GH_ALIGNED(2 * GH_CACHELINE)
+    _Atomic(uint32_t) sweepers;     /* how many are between claim and done; bit 31 = drained */
+    _Atomic(uint32_t) sweep_cursor; /* unswept sets below it are empty; sweep.c */
+    GH_ALIGNED(2 * GH_CACHELINE) _Atomic(uint64_t) pages_swept; /* of pages_to_sweep, so far */
+    /* bytes of objects, allocated and not swept; what cached spans have handed out since they
+     * were cached is missing (Go: totalAlloc - totalFree of gcController) */
+    _Atomic(int64_t) object_bytes;
+    _Atomic(uint64_t) reclaim_next;   /* page up to which the arenas have been walked */
+    _Atomic(uint64_t) reclaim_credit; /* pages freed and not asked for yet */
+
     /* guarded by lock (SWEEP) */
-    struct lock lock;
+    GH_ALIGNED(2 * GH_CACHELINE) struct lock lock;
     struct mcache *caches;
     struct alloc_counts retired; /* of detached mutators */
     struct black_counts retired_black;
@@ -183,6 +183,8 @@ size_t gospace_sweep(struct gospace *g, size_t npages);
 /* Sweep what is left and wait for sweepers still at work. Caller may be any one thread. */
 void gospace_finish_sweep(struct gospace *g);
 bool gospace_sweep_done(const struct gospace *g);
+/* Whether this sweep is worth a thread of its own. */
+bool gospace_has_much_to_sweep(const struct gospace *g);
 /* _stw: the next collection will begin when heapLive, which is `live` now, reaches `trigger`:
  * set how many pages are to be swept for each byte. After gospace_start_sweep_stw, and whenever
  * the trigger changes. */

@@ -39,8 +39,8 @@ struct spanset {
     _Atomic(uint64_t) index; /* head << 32 | tail */
     _Atomic(uint32_t) nblocks;
     _Atomic(_Atomic(struct spanset_block *) *) spine;
-    uint32_t spine_cap; /* guarded by the pool's lock */
-};
+    uint32_t spine_cap;     /* guarded by the pool's lock */
+} GH_ALIGNED(GH_CACHELINE); /* who pushes into one set does not disturb who pops another */
 
 void spanset_pool_init(struct spanset_pool *pool, struct persistent *persistent);
 void spanset_pool_finish(struct spanset_pool *pool);
