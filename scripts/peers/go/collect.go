@@ -10,6 +10,12 @@ import (
 
 const collectWarmup = 10
 
+func forcedCollections() int {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.NumForcedGC)
+}
+
 func collect(flags *flag.FlagSet) func(threads int) error {
 	n := flags.Int("n", 1000, "collections that are timed")
 	return func(threads int) error {
@@ -19,12 +25,17 @@ func collect(flags *flag.FlagSet) func(threads int) error {
 		for range collectWarmup {
 			runtime.GC()
 		}
+		before := forcedCollections()
 		var w stopwatch
 		w.begin()
 		for range *n {
 			runtime.GC()
 		}
 		w.end()
+		if done := forcedCollections() - before; done != *n {
+			return fmt.Errorf("%d collections were made, not %d", done, *n)
+		}
+		emitChecksum(uint64(*n))
 		emit("ns_per_collection", float64(w.wall.Nanoseconds())/float64(*n), "ns")
 		emit("cpu_ns_per_collection", float64(w.cpu.Nanoseconds())/float64(*n), "ns")
 		w.emit()

@@ -15,7 +15,12 @@ import (
 
 const monotonic = 1
 
-var object *[8]uint64
+type first struct {
+	self *first
+	one  uint64
+}
+
+var object *first
 
 // residentKiB is the line VmRSS of /proc/self/status, 0 if it cannot be had.
 func residentKiB() (kib int) {
@@ -36,14 +41,20 @@ func residentKiB() (kib int) {
 }
 
 func main() {
-	object = new([8]uint64)
+	object = new(first)
+	object.one = 1
 	var now syscall.Timespec
 	_, _, failed := syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, monotonic, uintptr(unsafe.Pointer(&now)), 0)
 	if failed != 0 {
 		syscall.Write(2, []byte("peer-start: there is no monotonic clock\n"))
 		syscall.Exit(1)
 	}
+	if object.self != nil || object.one != 1 {
+		syscall.Write(2, []byte("peer-start: the object is harmed\n"))
+		syscall.Exit(1)
+	}
 	mib := float64(residentKiB()) / 1024
 	syscall.Write(1, []byte("first_allocation_at "+strconv.FormatInt(now.Nano(), 10)+" ns\n"+
-		"rss "+strconv.FormatFloat(mib, 'g', -1, 64)+" MiB\n"))
+		"rss "+strconv.FormatFloat(mib, 'g', -1, 64)+" MiB\n"+
+		"checksum 0x0000000000000001 -\n"))
 }
