@@ -32,10 +32,10 @@ class Plan:
         for number in range(2 * self.samples):
             again = number >= self.samples
             rows = [row for row in self.rows if not again or self._lacks(row.name)]
-            machine = self.machine_rows and (not again or self._lacks(judge.MACHINE))
+            machine = bool(self.machine_rows) and (not again or self._lacks(judge.MACHINE))
+            if again:
+                rows = self._affordable(rows)
             if not rows and not machine:
-                break
-            if again and not self._affords(rows):
                 break
             try:
                 self._round(number, rows, machine)
@@ -118,10 +118,14 @@ class Plan:
                 clean[r["label"]] = clean.get(r["label"], 0) + r["clean"]
         return any(clean[label] < self.samples * each for label in seen)
 
-    def _affords(self, rows):
-        """Whether there is time for another round of these, one after the other."""
-        spent = time.monotonic() - self._began
-        return self.budget is None or spent + sum(self._took[row.name] for row in rows) <= self.budget
+    def _affordable(self, rows):
+        """Those for which there is time, one after the other."""
+        spent, chosen = time.monotonic() - self._began, []
+        for row in rows:
+            if self.budget is None or spent + self._took[row.name] <= self.budget:
+                spent += self._took[row.name]
+                chosen.append(row)
+        return chosen
 
     def _left(self, number, rows_of_round):
         machine = self._took[judge.MACHINE] if self.machine_rows else 0

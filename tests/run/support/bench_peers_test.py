@@ -243,6 +243,48 @@ class Processes(unittest.TestCase):
             self.assertEqual(os.listdir(folder), [])
 
 
+class Rounds(unittest.TestCase):
+    """The schedule, on programs that are not run."""
+
+    def setUp(self):
+        self.ran, self.contended = [], set()
+        self.really_run = sampling.run
+        sampling.run = self.stub
+
+    def tearDown(self):
+        sampling.run = self.really_run
+
+    def stub(self, argv, environment, timeout):
+        name, workload = argv[0], argv[1]
+        self.ran.append(f"{name}.{workload}")
+        foreign = 1.0 if len(self.ran) in self.contended else 0.0
+        return sampling.Outcome("", "ns 1 ns\nrunq_wait 1 s\nwall 1 s\n", 1, 1, 0, foreign, 0)
+
+    def rounds(self, budget=None):
+        rows = [cells.Row(w, w, "", 1, "ns", "ns", [cells.GO, cells.BOEHM], []) for w in "ab"]
+        peers = {name: programs.Peer(name, name, {}) for name in ("go", "boehm")}
+        plan = rounds.Plan(rows, peers, 3, budget=budget)
+        return [number for number in plan.take()]
+
+    def test_a_whole_round_of_all_rows_before_the_next(self):
+        self.assertEqual(self.rounds(), [0, 1, 2])
+        self.assertEqual(self.ran, ["go.a", "boehm.a", "go.b", "boehm.b", "boehm.a", "go.a", "boehm.b", "go.b",
+                                    "go.a", "boehm.a", "go.b", "boehm.b"])
+
+    def test_only_rows_that_lack_clean_samples_are_taken_again(self):
+        self.contended = {3}
+        self.assertEqual(self.rounds(), [0, 1, 2, 3])
+        self.assertEqual(self.ran[12:], ["boehm.b", "go.b"])
+
+    def test_no_more_than_as_many_rounds_again(self):
+        self.contended = set(range(100))
+        self.assertEqual(self.rounds(), [0, 1, 2, 3, 4, 5])
+
+    def test_not_when_time_is_up(self):
+        self.contended = set(range(100))
+        self.assertEqual(self.rounds(budget=0), [0, 1, 2])
+
+
 class Files(unittest.TestCase):
     def test_results_survive(self):
         with tempfile.TemporaryDirectory() as folder:
