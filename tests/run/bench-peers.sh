@@ -66,7 +66,7 @@ for name in go glibc jemalloc jemalloc-static machine; do
     echo "\$name $TMP/\$name"
 done
 echo "SKIP boehm: there is no gc.h"
-echo "VERSION go: go made up"
+echo "VERSION go go made up"
 END
 chmod +x "$TMP/program"
 for name in goheap go glibc jemalloc jemalloc-static machine; do

@@ -27,29 +27,30 @@ def _output(argv, **more):
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def parse_build(text):
+def parse_build(text, root="."):
     """What build.sh prints: lines "name path VARIABLE=value...", "SKIP name: why" and
-    "VERSION name: text"."""
+    "VERSION name text". Paths are from the root of the tree."""
     found, skipped, versions = {}, {}, {}
     for line in text.splitlines():
-        said = re.match(r"(SKIP|VERSION) ([\w-]+): *(.*)", line)
+        said = re.match(r"(SKIP|VERSION) ([\w-]+):? *(.*)", line)
         if said:
             (skipped if said[1] == "SKIP" else versions)[said[2]] = said[3]
             continue
         name, path, *settings = line.split()
         if not all("=" in s for s in settings):
             raise ValueError(f"build.sh says {line!r}: not 'name path VARIABLE=value...'")
-        found[name] = Peer(name, os.path.abspath(path), dict(s.split("=", 1) for s in settings))
+        found[name] = Peer(name, os.path.abspath(os.path.join(root, path)), dict(s.split("=", 1) for s in settings))
     return found, skipped, versions
 
 
-def build(script):
-    """Build all peers. Ends with an exception if the script itself fails."""
-    done = subprocess.run(["bash", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+def build(script, names, root):
+    """Build these peers, or all. RuntimeError if the script itself fails."""
+    done = subprocess.run(["bash", script, *names], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          check=False, cwd=root)
     if done.returncode != 0:
         last = done.stderr.strip().splitlines()[-1:]
-        raise RuntimeError(f"{script} failed, status {done.returncode}: {' '.join(last)}")
-    return parse_build(done.stdout)
+        raise RuntimeError(f"{os.path.basename(script)}: status {done.returncode}: {' '.join(last)}")
+    return parse_build(done.stdout, root)
 
 
 def choose(found, wanted):

@@ -178,7 +178,7 @@ class Table(unittest.TestCase):
 class Programs(unittest.TestCase):
     def test_build_lines(self):
         found, skipped, versions = programs.parse_build(
-            "go build/peers/peer\nboehm-1mark /b/boehm GC_MARKERS=1 A=b=c\nSKIP arena: no luck\nVERSION go: 1.26\n")
+            "go build/peers/peer\nboehm-1mark /b/boehm GC_MARKERS=1 A=b=c\nSKIP arena: no luck\nVERSION go 1.26\n")
         self.assertEqual(found["boehm-1mark"].environment, {"GC_MARKERS": "1", "A": "b=c"})
         self.assertTrue(os.path.isabs(found["go"].path))
         self.assertEqual((skipped, versions), ({"arena": "no luck"}, {"go": "1.26"}))
