@@ -20,7 +20,7 @@ class Plan:
         self.machine_rows = self._machine_rows()
         self._began = time.monotonic()
         self._took = {row.name: row.seconds for row in rows}  # estimated, then seen
-        self._took[judge.MACHINE] = MACHINE_SECONDS
+        self._took[judge.MACHINE] = sum(cells.MACHINE[name][0] for name in self.machine_rows)
         self._progress = Progress()
 
     def _machine_rows(self):
@@ -128,17 +128,15 @@ class Plan:
         return chosen
 
     def _left(self, number, rows_of_round):
-        machine = self._took[judge.MACHINE] if self.machine_rows else 0
+        machine = self._took[judge.MACHINE]
         whole = sum(self._took[row.name] for row in self.rows) + machine
         rounds = max(self.samples - 1 - number, 0)
         return sum(self._took[row.name] for row in rows_of_round) + machine + rounds * whole
 
     def estimate(self):
         """Seconds of all rounds, before the first."""
-        return self._left(-1, []) - (self._took[judge.MACHINE] if self.machine_rows else 0)
-
-
-MACHINE_SECONDS = 10.0
+        whole = sum(self._took[row.name] for row in self.rows) + self._took[judge.MACHINE]
+        return self.samples * whole
 
 
 class Progress:

@@ -1,11 +1,14 @@
 """The tables, as text and as markdown, of what judge.py says."""
 
 import math
+import re
 
 from . import cells, judge
 
 NAMES = {"cpu": "CPU", "maxrss": "peak memory", "rss_3release": "memory after release",
          "refaults": "pages faulted in / resident"}
+
+OURS = ("arena", "machine")  # which have no version that says anything
 
 
 def number(x):
@@ -104,18 +107,22 @@ def header(about):
     yield "machine", (f"{m['cpu']}, {m['cores']} cores, {number((m['memory_mib'] or 0) / 1024)} GiB, {m['kernel']},"
                       f" transparent huge pages: {m['transparent_huge_pages']}")
     yield "goheap", about["goheap"]
-    for name, version in sorted(about["versions"].items()):
-        if version:
-            yield name, version
+    for name, text in sorted(about["versions"].items()):
+        yield name, version(text)
     for name, why in sorted(about["skipped"].items()):
         yield name, f"left out: {why}"
     if about["factor"] != 1:
         yield "scale", f"{about['factor']:g}: the runner is being tried out, figures and bars mean nothing"
 
 
+def version(text):
+    """Without the commit that some name behind their number."""
+    return re.sub(r"-\d+-g[0-9a-f]{7,}", "", text)
+
+
 def machine(samples):
     """(row, Summary, what it is the limit of) of what was measured."""
-    for name, what in cells.MACHINE.items():
+    for name, (_, what) in cells.MACHINE.items():
         s = samples.summary(judge.MACHINE, judge.MACHINE, name)
         if s is not None:
             yield name, s, what
@@ -217,7 +224,8 @@ def _markdown_row(report):
 def as_markdown(about, samples, reports):
     """A table for people who read it once: spreads and the losers are in the results."""
     m = about["machine"]
-    versions = ", ".join(version or name for name, version in sorted(about["versions"].items()))
+    versions = ", ".join(dict.fromkeys(version(text) for name, text in sorted(about["versions"].items())
+                                       if name not in OURS))
     yield f"`{about['command']}` on {about['date']}: {m['cpu']}, {m['cores']} cores, {m['kernel']}; " \
           f"{about['goheap']}; {versions}."
     yield ""
