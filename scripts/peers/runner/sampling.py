@@ -148,7 +148,7 @@ def derive(figures, workload, threads, outcome):
     """Figures that follow from those a program prints."""
     if "first_allocation_at" in figures:
         figures["to_first_allocation"] = (figures.pop("first_allocation_at") - outcome.spawned_ns) / 1e6
-        figures["cpu"] = outcome.cpu  # of all of it: there is no timed section
+        figures["cpu"] = figures.pop("first_allocation_cpu") / 1e9  # until then
         figures["maxrss"] = figures["rss"]
     if "minor_faults" in figures and figures.get("maxrss"):
         figures["refaults"] = figures["minor_faults"] * os.sysconf("SC_PAGE_SIZE") / 2**20 / figures["maxrss"]

@@ -208,8 +208,9 @@ class Programs(unittest.TestCase):
         self.assertRaises(ValueError, sampling.parse_peer, "Hello, world.")
 
     def test_start_counts_from_its_spawning(self):
-        outcome = sampling.Outcome("", "", 1, 0.25, 1_000_000, 0, 0)
-        figures = sampling.derive({"first_allocation_at": 3_500_000, "rss": 2}, "start", 1, outcome)
+        outcome = sampling.Outcome("", "", 1, 9, 1_000_000, 0, 0)
+        printed = {"first_allocation_at": 3_500_000, "first_allocation_cpu": 250_000_000, "rss": 2}
+        figures = sampling.derive(printed, "start", 1, outcome)
         self.assertEqual(figures, {"to_first_allocation": 2.5, "rss": 2, "cpu": 0.25, "maxrss": 2})
 
     def test_throughput_counts_all_threads(self):
