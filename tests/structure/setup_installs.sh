@@ -67,7 +67,7 @@ expect 0 'nothing is missing'
 # what is only compared with may be absent, whether it can be installed or not
 setup=$dir/setup.sh
 sed 's|/usr/include/gc\.h|/usr/include/no-such-gc.h|' scripts/setup.sh > "$setup"
-machine gcc make objdump pkg-config clang clang-format as ld
+machine gcc make objdump pkg-config clang clang-format python3 as ld
 expect 0 'will lack those of which'
 expect 0 'apt-get install.* libgc-dev'
 expect 0 'nothing else is missing'

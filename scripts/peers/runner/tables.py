@@ -21,7 +21,7 @@ def number(x):
 
 
 def summary(s):
-    return "none" if s is None else f"{number(s.median)}{'*' if s.starred else ''} [{number(s.low)} .. {number(s.high)}]"
+    return "none" if s is None else f"{short(s)} [{number(s.low)} .. {number(s.high)}]"
 
 
 def short(s):
@@ -229,7 +229,8 @@ def as_markdown(about, samples, reports):
     yield f"`{about['command']}` on {about['date']}: {m['cpu']}, {m['cores']} cores, {m['kernel']}; " \
           f"{about['goheap']}; {versions}."
     yield ""
-    yield "| row | goheap | Go | than Go | than Boehm | than the best malloc | CPU / Go's | memory / Go's | must | aim |"
+    yield ("| row | goheap | Go | than Go | than Boehm | than the best malloc | CPU / Go's | memory / Go's |"
+           " must | aim |")
     yield "|---|--:|--:|--:|--:|---|--:|--:|---|---|"
     for report in (r for r in reports if not _is_scaling(r)):
         yield _markdown_row(report)
