@@ -81,7 +81,7 @@ TESTS := $(patsubst %.c,$(B)/%,$(TEST_SRC))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tests check check-quick unit matrix demo bench-speed bench-pacing bench-latency bench-limit \
+.PHONY: all tests check check-quick unit matrix demo peers bench-pacing bench-latency bench-limit \
         soak install uninstall format format-check structure show-flags clean help .FORCE
 
 all: $(B)/goheap ## build the binary (the default)
@@ -154,8 +154,8 @@ format: ## format the code
 demo: all ## run two workloads and leave a report under results/local/
 	@sh scripts/demo $(B)/goheap
 
-bench-speed: all ## measure against a bare bump allocation and the peers
-	@scripts/bench-speed
+peers: all ## speed beside Go, Boehm, malloc libraries and the machine's limits: make peers [QUICK=1]
+	@scripts/bench-peers $(if $(QUICK),--quick)
 
 bench-pacing: all ## cycles, peak heap and the collector's CPU beside the real go
 	@scripts/bench-pacing

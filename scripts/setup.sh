@@ -38,6 +38,7 @@ find_missing() {
     fi
     [ -e /usr/include/jansson.h ] || need libjansson-dev jansson-devel jansson
     [ -e /usr/include/cmocka.h ] || need libcmocka-dev libcmocka-devel cmocka
+    has python3 || need python3 python3 python # make peers
     # the document of the demo
     [ -e /usr/share/iso-codes/json/iso_639-3.json ] || need iso-codes iso-codes iso-codes
     # the second compiler, its sanitizers, and the formatter, whose version is pinned to 14

@@ -49,16 +49,18 @@ need_option() { # name
     exit 77
 }
 
-# The Go program, as build/peers/peer. A copy is built that says the version that builds it: an
-# older go line asks for older habits.
+# The Go program, as build/peers/peer, and its workload start, which is a program apart, as
+# peer-start beside it. A copy is built that says the version that builds it: an older go line
+# asks for older habits.
 build_go_peer() {
     mkdir -p $OUT || exit 1
-    rm -f $PEER
+    rm -f $PEER $PEER-start
     command -v go > /dev/null || return 1
     rm -rf $OUT/src && cp -r scripts/peers/go $OUT/src &&
         (export GOTOOLCHAIN=local GOFLAGS= GOWORK=off CGO_ENABLED=0 &&
             cd $OUT/src && version=$(go env GOVERSION) && version=${version#go} &&
-            go mod edit -go="${version%%[-+ ]*}" && go build -o ../peer .)
+            go mod edit -go="${version%%[-+ ]*}" && go build -o ../peer . &&
+            go build -o ../peer-start ./start)
 }
 
 need_go_peer() {

@@ -34,7 +34,7 @@ large --n 60 --window 7||GBps us_per_op GB_total
 large --n 60 --window 7|--mode zero|GBps us_per_op
 frag --log2 12 --pages 300||rss_0start rss_1fill rss_2drop_gc rss_3release rss_4alloc4k t_3release
 collect --n 20||ns_per_collection cpu_ns_per_collection
-start||first_allocation_at rss
+start||first_allocation_at first_allocation_cpu rss
 mark --shape tree --log2 12 --collections 2||gc_wall_med gc_cpu_med ns_obj_core ns_ptr_core GBps_wall GBps_core
 mark --shape rand --log2 8 --collections 3||gc_wall_med
 mark --shape list --log2 12||gc_wall_med

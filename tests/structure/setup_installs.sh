@@ -27,7 +27,7 @@ echo "\$*" >> $dir/asked
 for p in "\$@"; do
     case \$p in
     binutils) p=objdump ;;
-    gcc | make | pkg-config | clang | clang-format) ;;
+    gcc | make | pkg-config | clang | clang-format | python3) ;;
     *) continue ;;
     esac
     /bin/ln -s \$(PATH=$PATH command -v \$p) $dir/bin/\$p
@@ -47,11 +47,11 @@ expect() { # status text
     fi
 }
 
-for t in clang clang-format objdump gcc make pkg-config; do
+for t in clang clang-format objdump gcc make pkg-config python3; do
     command -v $t > /dev/null || { echo "needs $t here to make up a machine"; exit 77; }
 done
 
-machine gcc make objdump pkg-config clang clang-format as ld
+machine gcc make objdump pkg-config clang clang-format python3 as ld
 expect 0 'nothing is missing'
 
 machine as ld
@@ -67,7 +67,7 @@ expect 0 'nothing is missing'
 # what is only compared with may be absent, whether it can be installed or not
 setup=$dir/setup.sh
 sed 's|/usr/include/gc\.h|/usr/include/no-such-gc.h|' scripts/setup.sh > "$setup"
-machine gcc make objdump pkg-config clang clang-format as ld
+machine gcc make objdump pkg-config clang clang-format python3 as ld
 expect 0 'will lack those of which'
 expect 0 'apt-get install.* libgc-dev'
 expect 0 'nothing else is missing'

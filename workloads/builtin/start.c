@@ -18,6 +18,7 @@ struct start_state {
     const struct gh_type *type;
     struct start_object *object; /* a registered root */
     int64_t allocated_ns;        /* on the monotonic clock */
+    int64_t cpu_ns;              /* of the process until then */
     uint64_t rss_bytes;          /* then */
 };
 
@@ -35,6 +36,7 @@ start_setup(struct gh_job *job, struct gh_mutator *m, struct gh_error *err)
     struct start_object *object = gh_new(m, s->type);
     object->one = 1;
     s->allocated_ns = os_now_ns();
+    s->cpu_ns = os_process_cpu_ns();
     s->rss_bytes = procstat_bytes("VmRSS");
     gh_store(m, &s->object, object);
     return true;
@@ -57,6 +59,7 @@ start_verify(struct gh_job *job, struct gh_mutator *m, struct gh_error *err)
         return gh_error_set(err, GH_EXIT_FAILED, "start: the object holds %" PRIu64 ", not 1",
                             s->object->one);
     gh_emit(job, "first_allocation_at", (double)s->allocated_ns, "ns");
+    gh_emit(job, "first_allocation_cpu", (double)s->cpu_ns, "ns");
     gh_emit(job, "rss", (double)s->rss_bytes / 0x1p20, "MiB");
     return true;
 }
@@ -74,9 +77,10 @@ const struct gh_workload workload_start = {
     GH_WORKLOAD_HEADER,
     .name = "start",
     .help = "one allocation: when it was done, and resident memory then",
-    .about = "One object of 16 bytes is made. Its time is given on CLOCK_MONOTONIC, so that "
-             "whoever starts the process can tell how long it took to get there.\n"
-             "Reported: that time in ns, and resident memory then.",
+    .about =
+        "One object of 16 bytes is made. Its time is given on CLOCK_MONOTONIC, so that "
+        "whoever starts the process can tell how long it took to get there.\n"
+        "Reported: that time and the CPU time until then, in ns, and resident memory then.",
     .max_threads = 1,
     .setup = start_setup,
     .run = start_run,

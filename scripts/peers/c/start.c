@@ -18,12 +18,13 @@ start_run(int threads)
     x->self = NULL;
     x->one = 1;
     object = x;
-    int64_t at = now_ns();
+    int64_t at = now_ns(), cpu = cpu_ns();
     uint64_t kib = status_kib("VmRSS");
     stopwatch_begin(&w); /* nothing is left to be timed */
     stopwatch_end(&w);
     emit_checksum(object->one);
     emit("first_allocation_at", (double)at, "ns");
+    emit("first_allocation_cpu", (double)cpu, "ns");
     emit("rss", (double)kib / 1024, "MiB");
     emit_stopwatch(&w);
     memory_free(object);

@@ -27,12 +27,16 @@ type workload struct {
 var workloads = []workload{
 	{"binary-trees", binaryTrees},
 	{"churn", churn},
+	{"collect", collect},
 	{"frag", fragmentation},
 	{"gcbench", gcbench},
 	{"handoff", handoff},
+	{"large", large},
 	{"leak", leak},
+	{"mark", mark},
 	{"mb", microbenchmark},
 	{"spike", spike},
+	{"sweep", sweep},
 	{"win1k", window1k},
 	{"win64", window64},
 }

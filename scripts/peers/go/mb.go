@@ -37,68 +37,69 @@ type class struct {
 	name  string
 	bytes int
 	n     int // objects a thread makes in mode gc
+	word  int // which word carries the loop counter; -1: none, all words are references
 	loop  func(s *sinkSlot, n int)
 }
 
 // The loops are written out one by one: only then are type and size constants of them.
 var classTable = []class{
-	{"n8", 8, 50_000_000, func(s *sinkSlot, n int) {
+	{"n8", 8, 50_000_000, 0, func(s *sinkSlot, n int) {
 		for i := range n {
 			p := new(plain8)
 			p[0] = uint64(i)
 			s.p = unsafe.Pointer(p)
 		}
 	}},
-	{"n16", 16, 25_000_000, func(s *sinkSlot, n int) {
+	{"n16", 16, 25_000_000, 0, func(s *sinkSlot, n int) {
 		for i := range n {
 			p := new(plain16)
 			p[0] = uint64(i)
 			s.p = unsafe.Pointer(p)
 		}
 	}},
-	{"p16", 16, 25_000_000, func(s *sinkSlot, n int) {
+	{"p16", 16, 25_000_000, -1, func(s *sinkSlot, n int) {
 		for range n {
 			p := new(refs16)
 			p[0] = nil
 			s.p = unsafe.Pointer(p)
 		}
 	}},
-	{"p64", 64, 12_000_000, func(s *sinkSlot, n int) {
+	{"p64", 64, 12_000_000, 2, func(s *sinkSlot, n int) {
 		for i := range n {
 			p := new(mixed64)
 			p.w[0] = uint64(i)
 			s.p = unsafe.Pointer(p)
 		}
 	}},
-	{"n256", 256, 6_000_000, func(s *sinkSlot, n int) {
+	{"n256", 256, 6_000_000, 0, func(s *sinkSlot, n int) {
 		for i := range n {
 			p := new(plain256)
 			p[0] = uint64(i)
 			s.p = unsafe.Pointer(p)
 		}
 	}},
-	{"p1024", 1024, 1_500_000, func(s *sinkSlot, n int) {
+	{"p1024", 1024, 1_500_000, -1, func(s *sinkSlot, n int) {
 		for range n {
 			p := new(refs1024)
 			p[0] = nil
 			s.p = unsafe.Pointer(p)
 		}
 	}},
-	{"n4096", 4096, 1_000_000, func(s *sinkSlot, n int) {
+	{"n4096", 4096, 1_000_000, 0, func(s *sinkSlot, n int) {
 		for i := range n {
 			p := new(plain4096)
 			p[0] = uint64(i)
 			s.p = unsafe.Pointer(p)
 		}
 	}},
-	{"n32k", 32768, 150_000, func(s *sinkSlot, n int) {
+	{"n32k", 32768, 150_000, 0, func(s *sinkSlot, n int) {
 		for i := range n {
 			p := new(plain32768)
 			p[0] = uint64(i)
 			s.p = unsafe.Pointer(p)
 		}
 	}},
-	{"n64k", 65536, 80_000, func(s *sinkSlot, n int) {
+	{"n64k", 65536, 80_000, 0, func(s *sinkSlot, n int) {
 		for i := range n {
 			p := new(plain65536)
 			p[0] = uint64(i)
@@ -113,6 +114,7 @@ var sinks []sinkSlot
 func microbenchmark(flags *flag.FlagSet) func(threads int) error {
 	name := flags.String("class", "n16", "what is allocated: n8 n16 p16 p64 n256 p1024 n4096 n32k n64k")
 	mode := flags.String("mode", "gc", "gc or nogc")
+	n := flags.Int("n", 0, "mode gc: objects a thread; 0: the class's own number")
 	rounds := flags.Int("rounds", 3, "mode nogc: timed rounds")
 	return func(threads int) error {
 		sinks = make([]sinkSlot, threads)
@@ -122,13 +124,14 @@ func microbenchmark(flags *flag.FlagSet) func(threads int) error {
 			}
 			switch *mode {
 			case "gc":
+				if *n == 0 {
+					*n = c.n
+				}
 				var w stopwatch
-				parallel(threads, &w, func(t int) { c.loop(&sinks[t], c.n) })
-				w.emitPerOp(c.n, threads)
-				return nil
+				parallel(threads, &w, func(t int) { c.loop(&sinks[t], *n) })
+				return c.finish(&w, *n, 1)
 			case "nogc":
-				c.withoutCollector(threads, *rounds)
-				return nil
+				return c.withoutCollector(threads, *rounds)
 			}
 			return fmt.Errorf("there is no mode %q", *mode)
 		}
@@ -136,7 +139,7 @@ func microbenchmark(flags *flag.FlagSet) func(threads int) error {
 	}
 }
 
-func (c class) withoutCollector(threads, rounds int) {
+func (c class) withoutCollector(threads, rounds int) error {
 	debug.SetGCPercent(-1)
 	n := 512 << 20 / c.bytes / threads
 	var warmup, w stopwatch
@@ -150,11 +153,27 @@ func (c class) withoutCollector(threads, rounds int) {
 		}
 		parallel(threads, watch, func(t int) { c.loop(&sinks[t], n) })
 	}
-	w.emitPerOp(n*rounds, threads)
+	return c.finish(&w, n, rounds)
 }
 
-func (w *stopwatch) emitPerOp(n, threads int) {
-	emit("ns_per_op", float64(w.wall.Nanoseconds())/float64(n), "ns")
-	emit("cpu_ns_per_op", float64(w.cpu.Nanoseconds())/float64(n*threads), "ns")
+// finish checks that each sink holds its thread's last object as it was written, and prints what
+// one of n objects has cost in a round.
+func (c class) finish(w *stopwatch, n, rounds int) error {
+	for t := range sinks {
+		for i, word := range wordsAt((*uint64)(sinks[t].p), c.bytes/8) {
+			want := uint64(0)
+			if i == c.word {
+				want = uint64(n - 1)
+			}
+			if word != want {
+				return fmt.Errorf("thread %d: word %d of the last object is %d, not %d", t, i, word, want)
+			}
+		}
+	}
+	ops := float64(n * rounds)
+	emitChecksum(uint64(n * len(sinks)))
+	emit("ns_per_op", float64(w.wall.Nanoseconds())/ops, "ns")
+	emit("cpu_ns_per_op", float64(w.cpu.Nanoseconds())/(ops*float64(len(sinks))), "ns")
 	w.emit()
+	return nil
 }

@@ -4,17 +4,20 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
 )
 
-// stopwatch adds up wall time, and CPU time of the whole process, collector included.
+// stopwatch adds up wall time, and of the whole process, collector included, CPU time and the time
+// that threads were ready to run but had no core.
 type stopwatch struct {
-	wall, cpu time.Duration
-	from      time.Time
-	cpuFrom   time.Duration
-	peak      float64 // MiB: VmHWM at the end of the last section
+	wall, cpu, wait   time.Duration
+	from              time.Time
+	cpuFrom, waitFrom time.Duration
+	peak              float64 // MiB: VmHWM at the end of the last section
 }
 
 func processCPU() time.Duration {
@@ -25,7 +28,23 @@ func processCPU() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
+// processWait is the sum of what /proc says of each thread: 0 if it does not. Threads that have
+// ended are missing; the runtime keeps its own.
+func processWait() (wait time.Duration) {
+	files, _ := filepath.Glob("/proc/self/task/*/schedstat")
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		var ran, waited int64
+		if err == nil {
+			fmt.Sscan(string(text), &ran, &waited)
+		}
+		wait += time.Duration(waited)
+	}
+	return wait
+}
+
 func (w *stopwatch) begin() {
+	w.waitFrom = processWait()
 	w.cpuFrom = processCPU()
 	w.from = time.Now()
 }
@@ -33,6 +52,7 @@ func (w *stopwatch) begin() {
 func (w *stopwatch) end() {
 	w.wall += time.Since(w.from)
 	w.cpu += processCPU() - w.cpuFrom
+	w.wait += max(processWait()-w.waitFrom, 0)
 	w.peak = residentMiB("VmHWM")
 }
 

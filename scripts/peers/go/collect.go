@@ -1,0 +1,44 @@
+// Workload collect: what a collection costs when there is nothing to collect. One thread.
+
+package main
+
+import (
+	"flag"
+	"fmt"
+	"runtime"
+)
+
+const collectWarmup = 10
+
+func forcedCollections() int {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.NumForcedGC)
+}
+
+func collect(flags *flag.FlagSet) func(threads int) error {
+	n := flags.Int("n", 1000, "collections that are timed")
+	return func(threads int) error {
+		if threads != 1 || *n < 1 {
+			return fmt.Errorf("runs on one thread, and collects at least once")
+		}
+		for range collectWarmup {
+			runtime.GC()
+		}
+		before := forcedCollections()
+		var w stopwatch
+		w.begin()
+		for range *n {
+			runtime.GC()
+		}
+		w.end()
+		if done := forcedCollections() - before; done != *n {
+			return fmt.Errorf("%d collections were made, not %d", done, *n)
+		}
+		emitChecksum(uint64(*n))
+		emit("ns_per_collection", float64(w.wall.Nanoseconds())/float64(*n), "ns")
+		emit("cpu_ns_per_collection", float64(w.cpu.Nanoseconds())/float64(*n), "ns")
+		w.emit()
+		return nil
+	}
+}

@@ -1,0 +1,323 @@
+"""Unit tests of what scripts/bench-peers computes: statistics, verdicts, parsing, files."""
+
+import math
+import os
+import sys
+import tempfile
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+sys.path.insert(0, os.path.join(ROOT, "scripts", "peers"))
+
+from runner import cells, judge, programs, results, rounds, sampling, stats, tables  # noqa: E402
+
+
+def samples(values, clean=None, figure="x"):
+    clean = clean or [True] * len(values)
+    return [stats.Sample((i, 0), c, {figure: v}) for i, (v, c) in enumerate(zip(values, clean))]
+
+
+class Statistics(unittest.TestCase):
+    def test_median_of_odd_and_even_numbers(self):
+        self.assertEqual(stats.median([3, 1, 2]), 2)
+        self.assertEqual(stats.median([4, 1, 2, 3]), 2.5)
+        self.assertRaises(ValueError, stats.median, [])
+
+    def test_contended_samples_are_left_out(self):
+        s = stats.summarise(samples([1, 2, 3, 90], [True, True, True, False]), "x")
+        self.assertEqual((s.median, s.low, s.high, s.starred), (2, 1, 3, False))
+
+    def test_too_few_clean_ones_use_all_and_have_a_star(self):
+        s = stats.summarise(samples([1, 2, 90, 91], [True, True, False, False]), "x")
+        self.assertEqual((s.median, s.high, s.starred), (46, 91, True))
+        self.assertIsNone(stats.summarise(samples([1]), "y"))
+
+    def test_when_a_sample_is_clean(self):
+        self.assertTrue(stats.is_clean(0.04, 0.5, 0))
+        self.assertFalse(stats.is_clean(0.05, 0.06, 0))
+        # it waited for its own threads: nobody else was there
+        self.assertTrue(stats.is_clean(0.5, 0.05, 0))
+        self.assertFalse(stats.is_clean(None, 0.06, 0))
+        self.assertFalse(stats.is_clean(0, 0, 0.03))
+
+    def test_ratio_is_of_medians_and_its_range_of_pairs(self):
+        a = stats.summarise(samples([10, 20, 30]), "x")
+        b = stats.summarise(samples([2, 2, 10]), "x")
+        r = stats.ratio(a, b)
+        self.assertEqual((r.value, r.low, r.high), (10, 3, 10))
+
+    def test_ratio_pairs_only_samples_that_both_use(self):
+        a = stats.summarise(samples([10, 10, 10, 10], [True, True, True, False]), "x")
+        b = stats.summarise(samples([1, 2, 5, 99], [True, False, True, True]), "x")
+        r = stats.ratio(a, b)
+        self.assertEqual((r.low, r.high), (2, 10))
+
+    def test_limits(self):
+        for text, good, bad in ((">=5", 5, 4.99), (">1", 1.01, 1), ("<=0.9", 0.9, 0.91), ("<1", 0.99, 1)):
+            limit = stats.Limit.parse(text)
+            self.assertTrue(limit.met(good), text)
+            self.assertFalse(limit.met(bad), text)
+            self.assertEqual(str(limit), text)
+        self.assertEqual(stats.Limit.parse(">=8").far(4), 2)
+        self.assertEqual(stats.Limit.parse("<=2").far(3), 1.5)
+        self.assertRaises(ValueError, stats.Limit.parse, "5")
+
+    def test_best_knows_what_is_better(self):
+        pairs = [(n, stats.summarise(samples([v] * 3), "x")) for n, v in (("a", 3), ("b", 1), ("c", 2))]
+        self.assertEqual(stats.best(pairs, False)[0], "b")
+        self.assertEqual(stats.best(pairs, True)[0], "a")
+        self.assertIsNone(stats.best([("a", None)], True))
+
+    def test_odd_checksums(self):
+        self.assertEqual(stats.odd_ones({"a": {1}, "b": {1}}), [])
+        self.assertEqual(stats.odd_ones({"a": {1}, "b": {1}, "c": {2}}), ["c"])
+        self.assertEqual(stats.odd_ones({"a": {1}, "b": {2}}), ["a", "b"])
+        self.assertEqual(stats.odd_ones({"a": {1, 2}, "b": {1}}), ["a"])
+
+
+def record(label, figures, cell="r", round_=0, checksum="0x1", problem=""):
+    return {"cell": cell, "label": label, "threads": 1, "round": round_, "turn": 0, "problem": problem,
+            "clean": True, "checksum": checksum, "figures": figures}
+
+
+def row(bars, higher=False):
+    return cells.Row("r", "w", "", 1, "ns", "ns", cells.EVERYBODY, bars, higher=higher)
+
+
+def three(label, **figures):
+    return [record(label, figures, round_=i) for i in range(3)]
+
+
+class Verdicts(unittest.TestCase):
+    def report(self, bars, records, higher=False, present=("goheap", "go", "glibc", "jemalloc-static", "machine")):
+        found = judge.judge([row(bars, higher)], judge.Samples(records), set(present))
+        self.assertEqual(len(found), 1)
+        return found[0]
+
+    def test_times_is_how_many_times_better(self):
+        records = three("goheap", ns=2, cpu=1) + three("go", ns=12, cpu=3)
+        line = self.report([cells.times("go", ">=5", ">=8")], records).lines[0]
+        self.assertEqual(line.ratio.value, 6)
+        self.assertTrue(line.verdict(line.must))
+        self.assertFalse(line.verdict(line.aim))
+        line = self.report([cells.times("go", ">=5")], records, higher=True).lines[0]
+        self.assertEqual(line.ratio.value, 2 / 12)
+        self.assertFalse(line.verdict(line.must))
+
+    def test_every_row_with_go_must_use_less_cpu(self):
+        report = self.report([], three("goheap", ns=1, cpu=3) + three("go", ns=9, cpu=2))
+        self.assertEqual([(line.figure, line.verdict(line.must)) for line in report.missed()], [("cpu", False)])
+
+    def test_best_malloc_is_the_best_of_its_mode(self):
+        records = (three("goheap", ns=2) + three("glibc:batch", ns=9) + three("jemalloc-static:batch", ns=4)
+                   + three("jemalloc-static:imm", ns=1) + three("go", ns=1))
+        line = self.report([cells.times("malloc:batch", ">1")], records).lines[0]
+        self.assertEqual((line.what, line.ratio.value), ("jemalloc-static:batch", 2))
+
+    def test_losers_are_shown_as_well(self):
+        records = three("goheap", ns=2) + three("glibc", ns=9) + three("jemalloc-static", ns=4)
+        report = self.report([cells.times("malloc", ">1")], records)
+        self.assertEqual([label for label, _ in report.others], ["glibc"])
+
+    def test_bound_of_a_rate_is_made_a_time(self):
+        machine = [record("machine", {"read_1core": 16}, cell="machine", round_=i) for i in range(3)]
+        line = self.report([cells.bound("read_1core", aim="<=4", bytes=32)], three("goheap", ns=6) + machine).lines[0]
+        self.assertEqual((line.theirs.median, line.ratio.value), (2, 3))
+        self.assertTrue(line.verdict(line.aim))
+
+    def test_bars_against_the_absent_are_left_out(self):
+        report = self.report([cells.times("boehm", ">1"), cells.bound("x", "<1"), cells.times("malloc", ">1")],
+                             three("goheap", ns=1), present=("goheap",))
+        self.assertEqual(report.lines, [])
+
+    def test_who_fails_is_named_and_the_rest_stays(self):
+        records = three("goheap", ns=1) + [record("go", {}, problem="exit status 1")] * 2 + three("glibc", ns=3)
+        report = self.report([cells.times("go", ">=5"), cells.times("malloc", ">1")], records)
+        self.assertEqual(report.problems, ["go: exit status 1"])
+        self.assertIsNone(report.lines[0].verdict(report.lines[0].must))
+        self.assertTrue(report.lines[1].verdict(report.lines[1].must))
+        tally = judge.Tally.of([report])
+        self.assertEqual((tally.musts, tally.missed, tally.unjudged, tally.problems), (3, 0, 2, 1))
+
+    def test_another_checksum_is_no_figure(self):
+        records = three("goheap", ns=1) + three("go", ns=9) + [record("glibc", {"ns": 3}, checksum="0x2")]
+        report = self.report([cells.times("malloc", ">1")], records)
+        self.assertIn("checksum 0x2, others 0x1", report.problems[0])
+        self.assertIsNone(report.lines[0].ratio)
+
+    def test_more_mutators_are_held_against_fewer(self):
+        scaling = next(r for r in cells.ROWS if r.name == "scale churn")
+        records = [record(f"{n} mutators", {"throughput": x}, cell="scale churn", round_=i) | {"threads": n}
+                   for i in range(3) for n, x in ((2, 10), (8, 8))]
+        report = judge.judge([scaling], judge.Samples(records), {"goheap"})[0]
+        self.assertEqual(report.lines[0].ratio.value, 0.8)
+        self.assertEqual(len(report.missed()), 1)
+
+
+class Table(unittest.TestCase):
+    """The rows as they stand in cells.py."""
+
+    def test_names_are_unique_and_bars_are_bars(self):
+        names = [r.name for r in cells.ROWS]
+        self.assertEqual(len(names), len(set(names)))
+        for r in cells.ROWS:
+            labels = {run.label for run in r.runs}
+            self.assertIn(r.subject, labels)
+            for bar in r.bars:
+                for text in filter(None, (bar.must, bar.aim)):
+                    stats.Limit.parse(text)
+                if bar.kind == "bound":
+                    self.assertIn(bar.against, cells.MACHINE, r.name)
+                elif bar.kind != "limit":
+                    self.assertIn(bar.against, labels, r.name)
+
+    def test_some_rows_are_quick(self):
+        self.assertGreater(sum(r.quick for r in cells.ROWS), 5)
+
+
+class Programs(unittest.TestCase):
+    def test_build_lines(self):
+        found, skipped, versions = programs.parse_build(
+            "go build/peers/peer\nboehm-1mark /b/boehm GC_MARKERS=1 A=b=c\nSKIP arena: no luck\nVERSION go 1.26\n")
+        self.assertEqual(found["boehm-1mark"].environment, {"GC_MARKERS": "1", "A": "b=c"})
+        self.assertTrue(os.path.isabs(found["go"].path))
+        self.assertEqual((skipped, versions), ({"arena": "no luck"}, {"go": "1.26"}))
+        self.assertRaises(ValueError, programs.parse_build, "cc: error: what")
+
+    def test_static_libraries_come_before_shared_ones(self):
+        found = {n: programs.Peer(n, "/x", {}) for n in ("glibc", "jemalloc", "jemalloc-static", "tcmalloc")}
+        self.assertEqual(set(programs.choose(found, [])), {"glibc", "jemalloc-static", "tcmalloc"})
+        self.assertEqual(set(programs.choose(found, ["jemalloc"])), {"jemalloc"})
+
+    def test_malloc_is_each_library(self):
+        peers = {n: programs.Peer(n, "/x", {}) for n in ("goheap", "go", "glibc", "jemalloc-static", "machine")}
+        mb = next(r for r in cells.ROWS if r.name == "mb p16 t1")
+        labels = [run.label for run, _ in programs.runs_of(mb, peers)]
+        self.assertEqual(labels[:3], ["goheap", "go", "glibc:imm"])
+        self.assertIn("jemalloc-static:batchz", labels)
+        self.assertEqual(len(labels), 2 + 2 * 3)
+
+    def test_sizes_shrink(self):
+        self.assertEqual(programs.scaled("--class p16 --n 1000000", 0.001), ["--class", "p16", "--n", "1000"])
+        self.assertEqual(programs.scaled("--depth 18", 1 / 16), ["--depth", "14"])
+        self.assertEqual(programs.scaled("--log2 24", 1), ["--log2", "24"])
+
+    def test_peers_print_figures(self):
+        figures, checksum = sampling.parse_peer("wall 1.5 s\nchecksum 0x00000000000000ff -\n")
+        self.assertEqual((figures, checksum), ({"wall": 1.5}, 255))
+        self.assertRaises(ValueError, sampling.parse_peer, "Hello, world.")
+
+    def test_start_counts_from_its_spawning(self):
+        outcome = sampling.Outcome("", "", 1, 9, 1_000_000, 0, 0)
+        printed = {"first_allocation_at": 3_500_000, "first_allocation_cpu": 250_000_000, "rss": 2}
+        figures = sampling.derive(printed, "start", 1, outcome)
+        self.assertEqual(figures, {"to_first_allocation": 2.5, "rss": 2, "cpu": 0.25, "maxrss": 2})
+
+    def test_throughput_counts_all_threads(self):
+        outcome = sampling.Outcome("", "", 1, 1, 0, 0, 0)
+        self.assertEqual(sampling.derive({"ns_per_op": 4}, "mb", 8, outcome)["throughput"], 2000)
+        self.assertEqual(sampling.derive({"ns_per_node": 4}, "binary-trees", 8, outcome)["throughput"], 250)
+
+
+class Processes(unittest.TestCase):
+    def run_sh(self, script, timeout=10.0):
+        return sampling.run(["/bin/sh", "-c", script], sampling.clean_environment({"GOGC": "100"}), timeout)
+
+    def test_output_and_environment(self):
+        os.environ["GODEBUG"] = os.environ["MALLOC_CONF"] = "x"
+        try:
+            outcome = self.run_sh("echo $GOGC $GODEBUG $MALLOC_CONF; cat")
+        finally:
+            del os.environ["GODEBUG"], os.environ["MALLOC_CONF"]
+        self.assertEqual((outcome.out, outcome.problem), ("100\n", ""))
+
+    def test_failures_say_what_happened(self):
+        self.assertEqual(self.run_sh("echo first >&2; echo no memory >&2; exit 3").problem, "exit status 3: no memory")
+        self.assertEqual(self.run_sh("kill -SEGV $$").problem, "killed by SIGSEGV")
+        self.assertEqual(sampling.run(["/nowhere"], {}, 1).problem, "cannot be started: No such file or directory")
+
+    def test_who_takes_too_long_is_ended_with_its_children(self):
+        with tempfile.TemporaryDirectory() as folder:
+            outcome = self.run_sh(f"(sleep 1; touch {folder}/late) & wait", 0.2)
+            self.assertEqual(outcome.problem, "did not end within 0.2 s")
+            self.run_sh("sleep 1.2")
+            self.assertEqual(os.listdir(folder), [])
+
+
+class Rounds(unittest.TestCase):
+    """The schedule, on programs that are not run."""
+
+    def setUp(self):
+        self.ran, self.contended = [], set()
+        self.really_run = sampling.run
+        sampling.run = self.stub
+
+    def tearDown(self):
+        sampling.run = self.really_run
+
+    def stub(self, argv, environment, timeout):
+        name, workload = argv[0], argv[1]
+        self.ran.append(f"{name}.{workload}")
+        foreign = 1.0 if len(self.ran) in self.contended else 0.0
+        return sampling.Outcome("", "ns 1 ns\nrunq_wait 1 s\nwall 1 s\n", 1, 1, 0, foreign, 0)
+
+    def rounds(self, budget=None):
+        rows = [cells.Row(w, w, "", 1, "ns", "ns", [cells.GO, cells.BOEHM], []) for w in "ab"]
+        peers = {name: programs.Peer(name, name, {}) for name in ("go", "boehm")}
+        plan = rounds.Plan(rows, peers, 3, budget=budget)
+        return [number for number in plan.take()]
+
+    def test_a_whole_round_of_all_rows_before_the_next(self):
+        self.assertEqual(self.rounds(), [0, 1, 2])
+        self.assertEqual(self.ran, ["go.a", "boehm.a", "go.b", "boehm.b", "boehm.a", "go.a", "boehm.b", "go.b",
+                                    "go.a", "boehm.a", "go.b", "boehm.b"])
+
+    def test_only_rows_that_lack_clean_samples_are_taken_again(self):
+        self.contended = {3}
+        self.assertEqual(self.rounds(), [0, 1, 2, 3])
+        self.assertEqual(self.ran[12:], ["boehm.b", "go.b"])
+
+    def test_no_more_than_as_many_rounds_again(self):
+        self.contended = set(range(100))
+        self.assertEqual(self.rounds(), [0, 1, 2, 3, 4, 5])
+
+    def test_not_when_time_is_up(self):
+        self.contended = set(range(100))
+        self.assertEqual(self.rounds(budget=0), [0, 1, 2])
+
+
+class Files(unittest.TestCase):
+    def test_results_survive(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "new", "r.json")
+            for records in ([], [record("go", {"ns": 1.5}), record("goheap", {"ns": 1})]):
+                results.save(path, {"date": "today"}, records)
+                about, back = results.load(path)
+                self.assertEqual((about["date"], back), ("today", records))
+            self.assertEqual(os.listdir(os.path.dirname(path)), ["r.json"])
+
+    def test_only_the_block_of_the_readme_changes(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "README.md")
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(f"head\n{results.BEGIN}\nold\n{results.END}\ntail\n")
+            for block in ("new", "newer\n\n"):
+                results.put_into(path, block)
+                with open(path, encoding="utf-8") as f:
+                    self.assertEqual(f.read(), f"head\n{results.BEGIN}\n\n{block.strip()}\n\n{results.END}\ntail\n")
+            with open(path, "w", encoding="utf-8") as f:
+                f.write("no markers")
+            self.assertRaises(ValueError, results.put_into, path, "x")
+            with open(path, encoding="utf-8") as f:
+                self.assertEqual(f.read(), "no markers")
+
+    def test_numbers_have_three_digits(self):
+        said = [tables.number(x) for x in (0, 0.0123456, 1.005, 12.345, 123.4, 12345.6, math.inf)]
+        self.assertEqual(said, ["0", "0.0123", "1.00", "12.3", "123", "12,346", "inf"])
+
+    def test_time_left(self):
+        self.assertEqual((rounds.minutes(89), rounds.minutes(600)), ("89 s", "10 min"))
+
+
+if __name__ == "__main__":
+    unittest.main()
