@@ -137,8 +137,8 @@ go_mark_little(struct gh_heap *heap, struct mutator *self)
 static void
 go_launch(struct gh_heap *heap, struct actor *self, struct mutator *m)
 {
-    bool little = pacer_work_expected(&heap->pacer) <= LITTLE_WORK;
-    if (m != NULL && little && go_mark_little(heap, m))
+    int64_t work = pacer_work_expected(&heap->pacer);
+    if (m != NULL && work > 0 && work <= LITTLE_WORK && go_mark_little(heap, m))
         return;
     mark_phase_launch(&heap->mark_phase);
     mark_phase_finish_if_quiet(&heap->mark_phase, self);
