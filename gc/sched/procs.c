@@ -141,7 +141,8 @@ procs_enqueue_locked(struct procs *p, struct actor *a)
     a->queued = NULL;
     if (p->first == NULL) {
         p->first = p->last = a;
-    } else if (a->kind == ACTOR_DEDICATED) {
+    } else if (a->kind == ACTOR_DEDICATED || procs_stop_wanted(p)) {
+        /* who is stopped has a claim to what he had: a stop is no reason to change places */
         a->queued = p->first;
         p->first = a;
     } else {
