@@ -1,7 +1,7 @@
 /* os.c - the one door to the operating system's memory (os.h): Linux.
  *
- * Only this file calls mmap, mprotect, munmap and madvise, so that every byte the project holds
- * is in the accounts. Go's counterpart: mem.go and mem_linux.go.
+ * Only this file calls mmap, mprotect, munmap, madvise and process_madvise, so that every byte
+ * the project holds is in the accounts. Go's counterpart: mem.go and mem_linux.go.
  *
  * Reservations are PROT_NONE and MAP_NORESERVE, so that address space costs nothing; mapping is
  * mprotect, which changes nothing when it fails (a MAP_FIXED mmap can fail after it has
@@ -19,9 +19,12 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
+enum { OS_DISCARD_TOGETHER = 64 };
 enum { OS_MADV_POPULATE_WRITE = 23 }; /* newer than the headers of some systems */
 
 /* User addresses end at 2^47 with four-level page tables; above, the arena map has no entry. */
@@ -204,6 +207,50 @@ os_unused(struct os_account *a, void *p, size_t bytes)
     os_unbook(&a->ready, bytes);
     os_book(&a->prepared, bytes);
     return true;
+}
+
+/* As many of the stretches as the kernel takes in one call, which is none before Linux 6.13.
+ * Returns their bytes. */
+static size_t
+os_discard_together(const struct os_account *a, const struct os_stretch *stretches, unsigned n)
+{
+    struct iovec v[OS_DISCARD_TOGETHER];
+    for (unsigned i = 0; i < n; i++)
+        v[i] = (struct iovec){stretches[i].p, stretches[i].bytes};
+    int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    if (self < 0)
+        return 0;
+    long done = syscall(SYS_process_madvise, self, v, (size_t)n,
+                        a->use_madv_free ? MADV_FREE : MADV_DONTNEED, 0);
+    close(self);
+    return done > 0 ? (size_t)done : 0;
+}
+
+size_t
+os_discard(struct os_account *a, const struct os_stretch *stretches, unsigned n)
+{
+    size_t total = 0;
+    while (n > 0) {
+        unsigned batch = n < OS_DISCARD_TOGETHER ? n : OS_DISCARD_TOGETHER;
+        size_t done = batch > 1 ? os_discard_together(a, stretches, batch) : 0;
+        for (unsigned i = 0; i < batch; i++) {
+            size_t bytes = stretches[i].bytes;
+            os_check_range("os_discard", stretches[i].p, bytes);
+            if (done >= bytes) {
+                done -= bytes;
+                total += bytes;
+                continue;
+            }
+            done = 0; /* it may have stopped within this one; and the rest is left */
+            if (os_madvise_release(a, stretches[i].p, bytes))
+                total += bytes;
+            else
+                os_book(&a->madvise_failed, 1);
+        }
+        stretches += batch;
+        n -= batch;
+    }
+    return total;
 }
 
 bool

@@ -97,6 +97,8 @@ struct gospace {
     _Atomic(int64_t) object_bytes;
     _Atomic(uint64_t) reclaim_next;   /* page up to which the arenas have been walked */
     _Atomic(uint64_t) reclaim_credit; /* pages freed and not asked for yet */
+    /* bytes that trimming has given back since the start, whatever was touched again since */
+    _Atomic(uint64_t) trimmed;
 
     /* guarded by lock (SWEEP) */
     GH_ALIGNED(2 * GH_CACHELINE) struct lock lock;
@@ -200,6 +202,17 @@ void gospace_ensure_swept(struct gospace *g, struct mspan *s);
 /* The same without waiting, for any span record: false if it is being swept at this moment, or
  * is none of a live span; the caller looks again whether it is still the one he means. */
 bool gospace_try_sweep(struct gospace *g, struct mspan *s);
+
+/* A walk over all spans that have free slots and are nobody's, which gives back the OS pages
+ * among these slots; begins zeroed. trim.c, Note [trimming]. */
+struct trim {
+    unsigned next_class; /* whose set comes after this one */
+    uint32_t left;       /* spans of this one still to be looked at */
+    size_t bytes;        /* given back so far */
+};
+/* RUNNING actor, no safepoint: a step of it, of 50 us or so, of some hundred if others have to
+ * be told by the kernel one page at a time. False, and nothing was done: it is over. */
+bool gospace_trim(struct gospace *g, struct trim *walk);
 
 /* Sum of all counts; exact when the world is stopped and caches are flushed. */
 void gospace_sum_counts(struct gospace *g, struct alloc_counts *out);
