@@ -24,7 +24,6 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { OS_DISCARD_TOGETHER = 64 };
 enum { OS_MADV_POPULATE_WRITE = 23 }; /* newer than the headers of some systems */
 
 /* User addresses end at 2^47 with four-level page tables; above, the arena map has no entry. */
@@ -195,26 +194,12 @@ os_madvise_release(const struct os_account *a, void *p, size_t bytes)
     return madvise(p, bytes, MADV_DONTNEED) == 0;
 }
 
-bool
-os_unused(struct os_account *a, void *p, size_t bytes)
-{
-    os_check_range("os_unused", p, bytes);
-    if (!os_madvise_release(a, p, bytes) ||
-        (a->hard_decommit && mprotect(p, bytes, PROT_NONE) != 0)) {
-        os_book(&a->madvise_failed, 1);
-        return false;
-    }
-    os_unbook(&a->ready, bytes);
-    os_book(&a->prepared, bytes);
-    return true;
-}
-
 /* As many of the stretches as the kernel takes in one call, which is none before Linux 6.13.
  * Returns their bytes. */
 static size_t
-os_discard_together(const struct os_account *a, const struct os_stretch *stretches, unsigned n)
+os_madvise_together(const struct os_account *a, const struct os_stretch *stretches, unsigned n)
 {
-    struct iovec v[OS_DISCARD_TOGETHER];
+    struct iovec v[OS_STRETCHES];
     for (unsigned i = 0; i < n; i++)
         v[i] = (struct iovec){stretches[i].p, stretches[i].bytes};
     int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
@@ -226,31 +211,59 @@ os_discard_together(const struct os_account *a, const struct os_stretch *stretch
     return done > 0 ? (size_t)done : 0;
 }
 
-size_t
+/* Bit i of the result: the OS has taken stretch i. */
+static uint64_t
+os_release_stretches(const struct os_account *a, const struct os_stretch *stretches, unsigned n)
+{
+    ASSERT(n <= OS_STRETCHES, "os_release_stretches: %u at once", n);
+    size_t done = n > 1 ? os_madvise_together(a, stretches, n) : 0;
+    uint64_t taken = 0;
+    for (unsigned i = 0; i < n; i++) {
+        const struct os_stretch *s = &stretches[i];
+        os_check_range("os_release_stretches", s->p, s->bytes);
+        if (done >= s->bytes) {
+            done -= s->bytes;
+            taken |= UINT64_C(1) << i;
+            continue;
+        }
+        done = 0; /* the kernel may have stopped within this one; what follows is left */
+        if (os_madvise_release(a, s->p, s->bytes))
+            taken |= UINT64_C(1) << i;
+    }
+    return taken;
+}
+
+uint64_t
 os_discard(struct os_account *a, const struct os_stretch *stretches, unsigned n)
 {
-    size_t total = 0;
-    while (n > 0) {
-        unsigned batch = n < OS_DISCARD_TOGETHER ? n : OS_DISCARD_TOGETHER;
-        size_t done = batch > 1 ? os_discard_together(a, stretches, batch) : 0;
-        for (unsigned i = 0; i < batch; i++) {
-            size_t bytes = stretches[i].bytes;
-            os_check_range("os_discard", stretches[i].p, bytes);
-            if (done >= bytes) {
-                done -= bytes;
-                total += bytes;
-                continue;
-            }
-            done = 0; /* it may have stopped within this one; and the rest is left */
-            if (os_madvise_release(a, stretches[i].p, bytes))
-                total += bytes;
-            else
-                os_book(&a->madvise_failed, 1);
+    uint64_t taken = os_release_stretches(a, stretches, n);
+    if (bits_popcount(taken) < n)
+        os_book(&a->madvise_failed, n - bits_popcount(taken));
+    return taken;
+}
+
+uint64_t
+os_unused_stretches(struct os_account *a, const struct os_stretch *stretches, unsigned n)
+{
+    uint64_t taken = os_release_stretches(a, stretches, n);
+    for (unsigned i = 0; i < n; i++) {
+        const struct os_stretch *s = &stretches[i];
+        bool done = taken >> i & 1;
+        if (!done || (a->hard_decommit && mprotect(s->p, s->bytes, PROT_NONE) != 0)) {
+            taken &= ~(UINT64_C(1) << i);
+            os_book(&a->madvise_failed, 1);
+            continue;
         }
-        stretches += batch;
-        n -= batch;
+        os_unbook(&a->ready, s->bytes);
+        os_book(&a->prepared, s->bytes);
     }
-    return total;
+    return taken;
+}
+
+bool
+os_unused(struct os_account *a, void *p, size_t bytes)
+{
+    return os_unused_stretches(a, &(struct os_stretch){p, bytes}, 1) != 0;
 }
 
 bool

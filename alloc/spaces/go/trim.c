@@ -45,6 +45,7 @@ struct trim_step {
     struct mspan *spans[TRIM_STRETCHES]; /* held: those that have a stretch */
     struct os_stretch stretches[TRIM_STRETCHES + TRIM_STRETCHES_A_SPAN];
 };
+_Static_assert(TRIM_STRETCHES + TRIM_STRETCHES_A_SPAN <= OS_STRETCHES, "one call a step");
 
 /* Whether no allocated slot has a byte in [from, to). */
 static bool
@@ -82,6 +83,18 @@ trim_find(struct trim_step *t, const struct mspan *s, size_t page)
            "trim_find: span %#zx of %u pages has %u stretches", s->base, s->npages,
            t->nstretches - before);
     return t->nstretches > before;
+}
+
+static size_t
+trim_discard(struct gospace *g, const struct trim_step *t)
+{
+    size_t bytes = 0;
+    uint64_t taken = os_discard(g->pages->account, t->stretches, t->nstretches);
+    for (unsigned i = 0; i < t->nstretches; i++)
+        bytes += taken >> i & 1 ? t->stretches[i].bytes : 0;
+    /* relaxed: statistics */
+    atomic_fetch_add_explicit(&g->trimmed, bytes, memory_order_relaxed);
+    return bytes;
 }
 
 /* Find the next set with something in it. False: that was the last. */
@@ -122,12 +135,8 @@ gospace_trim(struct gospace *g, struct trim *walk)
         else
             mcentral_put_swept(g, s);
     }
-    if (t.nstretches > 0) {
-        size_t bytes = os_discard(g->pages->account, t.stretches, t.nstretches);
-        walk->bytes += bytes;
-        /* relaxed: statistics */
-        atomic_fetch_add_explicit(&g->trimmed, bytes, memory_order_relaxed);
-    }
+    if (t.nstretches > 0)
+        walk->bytes += trim_discard(g, &t);
     for (unsigned i = 0; i < t.nspans; i++)
         mcentral_put_swept(g, t.spans[i]);
     return true;
