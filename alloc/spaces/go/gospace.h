@@ -115,6 +115,10 @@ struct refill {
     size_t
         live_bytes; /* add to heapLive: what of a newly cached span is not in use, in bytes */
     size_t scan_bytes; /* add to heapScan: objects with references allocated since the last */
+    /* of a large object, from its first byte on, the caller has to clear so much, in which
+     * manner, before anybody is told of it (large.c); 0 unless it is without references */
+    size_t clear_bytes;
+    bool clear_streaming;
 };
 
 bool gospace_open(struct gospace *g, struct pages *p, struct gh_error *err);
@@ -137,8 +141,8 @@ bool gospace_next_run(struct gospace *g, struct mcache *c, unsigned span_class, 
  * unswept, full unswept, fresh pages) and set up its first run. */
 bool gospace_refill(struct gospace *g, struct mcache *c, unsigned span_class, uint64_t mask,
                     struct refill *out);
-/* Owner: a large object of `bytes`; `type` is kept for marking (NULL = no references). Zeroed.
- */
+/* Owner: a large object of `bytes`; `type` is kept for marking (NULL = no references). Zeroed,
+ * but for what `out` leaves to the caller. */
 void *gospace_alloc_large(struct gospace *g, struct mcache *c, size_t bytes,
                           const struct gh_type *type, struct refill *out);
 /* Owner: a chunk for a user arena, zero, counted as one large object; and the end of it: its
