@@ -331,6 +331,7 @@ json_gc(const struct facts *f)
     put(o, "heap_peak_bytes", json_u64(s->heap_peak));
     put(o, "scavenged_background_bytes", json_u64(p->scavenged_background_bytes));
     put(o, "scavenged_eager_bytes", json_u64(p->scavenged_eager_bytes));
+    put(o, "trimmed_bytes", json_u64(s->trimmed));
     put(o, "stack_copies", json_u64(s->stack_copies));
     put(o, "stack_shrinks", json_u64(s->stack_shrinks));
     return o;

@@ -1,7 +1,7 @@
 /* os.c - the one door to the operating system's memory (os.h): Linux.
  *
- * Only this file calls mmap, mprotect, munmap and madvise, so that every byte the project holds
- * is in the accounts. Go's counterpart: mem.go and mem_linux.go.
+ * Only this file calls mmap, mprotect, munmap, madvise and process_madvise, so that every byte
+ * the project holds is in the accounts. Go's counterpart: mem.go and mem_linux.go.
  *
  * Reservations are PROT_NONE and MAP_NORESERVE, so that address space costs nothing; mapping is
  * mprotect, which changes nothing when it fails (a MAP_FIXED mmap can fail after it has
@@ -19,6 +19,8 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -192,18 +194,76 @@ os_madvise_release(const struct os_account *a, void *p, size_t bytes)
     return madvise(p, bytes, MADV_DONTNEED) == 0;
 }
 
+/* As many of the stretches as the kernel takes in one call, which is none before Linux 6.13.
+ * Returns their bytes. */
+static size_t
+os_madvise_together(const struct os_account *a, const struct os_stretch *stretches, unsigned n)
+{
+    struct iovec v[OS_STRETCHES];
+    for (unsigned i = 0; i < n; i++)
+        v[i] = (struct iovec){stretches[i].p, stretches[i].bytes};
+    int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    if (self < 0)
+        return 0;
+    long done = syscall(SYS_process_madvise, self, v, (size_t)n,
+                        a->use_madv_free ? MADV_FREE : MADV_DONTNEED, 0);
+    close(self);
+    return done > 0 ? (size_t)done : 0;
+}
+
+/* Bit i of the result: the OS has taken stretch i. */
+static uint64_t
+os_release_stretches(const struct os_account *a, const struct os_stretch *stretches, unsigned n)
+{
+    ASSERT(n <= OS_STRETCHES, "os_release_stretches: %u at once", n);
+    size_t done = n > 1 ? os_madvise_together(a, stretches, n) : 0;
+    uint64_t taken = 0;
+    for (unsigned i = 0; i < n; i++) {
+        const struct os_stretch *s = &stretches[i];
+        os_check_range("os_release_stretches", s->p, s->bytes);
+        if (done >= s->bytes) {
+            done -= s->bytes;
+            taken |= UINT64_C(1) << i;
+            continue;
+        }
+        done = 0; /* the kernel may have stopped within this one; what follows is left */
+        if (os_madvise_release(a, s->p, s->bytes))
+            taken |= UINT64_C(1) << i;
+    }
+    return taken;
+}
+
+uint64_t
+os_discard(struct os_account *a, const struct os_stretch *stretches, unsigned n)
+{
+    uint64_t taken = os_release_stretches(a, stretches, n);
+    if (bits_popcount(taken) < n)
+        os_book(&a->madvise_failed, n - bits_popcount(taken));
+    return taken;
+}
+
+uint64_t
+os_unused_stretches(struct os_account *a, const struct os_stretch *stretches, unsigned n)
+{
+    uint64_t taken = os_release_stretches(a, stretches, n);
+    for (unsigned i = 0; i < n; i++) {
+        const struct os_stretch *s = &stretches[i];
+        bool done = taken >> i & 1;
+        if (!done || (a->hard_decommit && mprotect(s->p, s->bytes, PROT_NONE) != 0)) {
+            taken &= ~(UINT64_C(1) << i);
+            os_book(&a->madvise_failed, 1);
+            continue;
+        }
+        os_unbook(&a->ready, s->bytes);
+        os_book(&a->prepared, s->bytes);
+    }
+    return taken;
+}
+
 bool
 os_unused(struct os_account *a, void *p, size_t bytes)
 {
-    os_check_range("os_unused", p, bytes);
-    if (!os_madvise_release(a, p, bytes) ||
-        (a->hard_decommit && mprotect(p, bytes, PROT_NONE) != 0)) {
-        os_book(&a->madvise_failed, 1);
-        return false;
-    }
-    os_unbook(&a->ready, bytes);
-    os_book(&a->prepared, bytes);
-    return true;
+    return os_unused_stretches(a, &(struct os_stretch){p, bytes}, 1) != 0;
 }
 
 bool

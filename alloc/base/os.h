@@ -69,6 +69,20 @@ void os_recommit(const struct os_account *a, void *p, size_t bytes);
 /* Ready -> Prepared: the contents are lost. Returns false (and books nothing) if the OS
  * kept the memory, or keeps it accessible against hard_decommit. */
 bool os_unused(struct os_account *a, void *p, size_t bytes);
+/* The same for several stretches, `n` <= OS_STRETCHES: bit i of the result is set if stretch i
+ * has become Prepared. Much cheaper than one by one: the kernel tells the processors of other
+ * threads once for all, not for each. */
+enum { OS_STRETCHES = 64 };
+struct os_stretch {
+    void *p;
+    size_t bytes; /* > 0 */
+};
+uint64_t os_unused_stretches(struct os_account *a, const struct os_stretch *stretches,
+                             unsigned n);
+/* Give back the memory of stretches that stay Ready: they read as zero (with use_madv_free
+ * perhaps as before) until they are written to, which backs them again without anybody knowing.
+ * Books nothing, and hard_decommit does not apply. Result as above: what the OS has taken. */
+uint64_t os_discard(struct os_account *a, const struct os_stretch *stretches, unsigned n);
 /* Ready -> Reserved: touching it faults from now on. False (and nothing booked) if refused. */
 bool os_fault(struct os_account *a, void *p, size_t bytes, enum os_kind kind);
 void *os_alloc(struct os_account *a, size_t bytes, enum os_kind kind, const char *name);

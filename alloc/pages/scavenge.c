@@ -1,12 +1,12 @@
 /* scavenge.c - giving free memory back to the OS, address space kept.
  *
- * Pages are claimed under the lock, released without it (the system call is the long part), and
- * brought back as scavenged. The highest free memory goes first, since first fit keeps the low
- * end in use. Reasons: in the background above one of two goals, for the heap and for all
- * memory under a limit; by an allocation that makes the heap grow, so that new memory replaces
- * old fragments instead of adding to them; by one that would go beyond the memory limit; on
- * demand. How much the background does is for scavenge_pacer.h. Go's counterpart:
- * mgcscavenge.go.
+ * Pages are claimed under the lock, some runs at a time, released without it (the system call
+ * is the long part), and brought back as scavenged. The highest free memory goes first, since
+ * first fit keeps the low end in use. Reasons: in the background above one of two goals, for
+ * the heap and for all memory under a limit; by an allocation that makes the heap grow, so that
+ * new memory replaces old fragments instead of adding to them; by one that would go beyond the
+ * memory limit; on demand. How much the background does is for scavenge_pacer.h. Go's
+ * counterpart: mgcscavenge.go.
  *
  * Locks: PAGES. Does not: spare huge pages beyond the density rule. */
 #include "alloc/pages/pages_internal.h"
@@ -41,34 +41,61 @@ scavenge_remove_claim_locked(struct pages *p, const struct scavenge_claim *claim
     *link = claim->next;
 }
 
-/* Release one run of at most `most` pages. False if there is none; *bytes grows by what the OS
- * has taken, which is nothing if it refused. */
+/* Runs that are claimed, released and brought back together. */
+struct scavenge_batch {
+    unsigned n;
+    struct scavenge_claim claims[OS_STRETCHES];
+    struct os_stretch stretches[OS_STRETCHES];
+};
+
+/* Claim runs of at most `most` pages together. */
+static void
+scavenge_claim_locked(struct pages *p, struct scavenge_batch *b, size_t most, bool force)
+{
+    for (b->n = 0; b->n < OS_STRETCHES && most > 0; b->n++) {
+        struct scavenge_claim *c = &b->claims[b->n];
+        c->npages = pagealloc_claim(&p->alloc, most, force, &c->base);
+        if (c->npages == 0)
+            break;
+        most -= c->npages;
+        c->next = p->claims;
+        p->claims = c;
+        b->stretches[b->n] = (struct os_stretch){(void *)c->base, c->npages * GH_PAGE};
+    }
+}
+
+/* The runs of `taken` have been released. Returns their bytes. */
+static size_t
+scavenge_unclaim_locked(struct pages *p, const struct scavenge_batch *b, uint64_t taken)
+{
+    size_t bytes = 0;
+    for (unsigned i = 0; i < b->n; i++) {
+        const struct scavenge_claim *c = &b->claims[i];
+        bool done = taken >> i & 1;
+        scavenge_remove_claim_locked(p, c);
+        pagealloc_unclaim(&p->alloc, c->base, c->npages, done);
+        bytes += done ? c->npages * GH_PAGE : 0;
+    }
+    /* relaxed: statistics; under the lock, so that they agree with the bitmaps for the eyes of
+     * pages_verify_stw */
+    atomic_fetch_add_explicit(&p->released, bytes, memory_order_relaxed);
+    return bytes;
+}
+
+/* Release runs of at most `most` pages together. False if there are none; *bytes grows by what
+ * the OS has taken, which is nothing if it refused. */
 static bool
 scavenge_step(struct pages *p, size_t most, bool force, size_t *bytes)
 {
-    struct scavenge_claim claim;
+    struct scavenge_batch b;
     lock_acquire(&p->lock);
-    claim.npages = pagealloc_claim(&p->alloc, most, force, &claim.base);
-    if (claim.npages == 0) {
-        lock_release(&p->lock);
-        return false;
-    }
-    claim.next = p->claims;
-    p->claims = &claim;
+    scavenge_claim_locked(p, &b, most, force);
     lock_release(&p->lock);
-
-    size_t n = claim.npages * GH_PAGE;
-    bool done = os_unused(p->account, (void *)claim.base, n);
-
+    if (b.n == 0)
+        return false;
+    uint64_t taken = os_unused_stretches(p->account, b.stretches, b.n);
     lock_acquire(&p->lock);
-    scavenge_remove_claim_locked(p, &claim);
-    pagealloc_unclaim(&p->alloc, claim.base, claim.npages, done);
-    if (done) {
-        /* relaxed: statistics; under the lock, so that they agree with the bitmaps for the eyes
-         * of pages_verify_stw */
-        atomic_fetch_add_explicit(&p->released, n, memory_order_relaxed);
-        *bytes += n;
-    }
+    *bytes += scavenge_unclaim_locked(p, &b, taken);
     lock_release(&p->lock);
     return true;
 }

@@ -90,7 +90,8 @@ GH_API uint64_t gh_set_memory_limit(struct gh_mutator *m, uint64_t bytes);
 GH_API uint64_t gh_memory_limit(const struct gh_heap *heap);
 /* False if nothing is ever collected, whoever asks (GODEBUG=sbrk=1). */
 GH_API bool gh_collects(const struct gh_heap *heap);
-/* debug.FreeOSMemory: collect, then return everything free to the OS. Safepoint. */
+/* debug.FreeOSMemory: collect, then return everything free to the OS, also what is free between
+ * objects, as far as it is whole pages of the OS. Safepoint. */
 GH_API void gh_free_os_memory(struct gh_mutator *m);
 
 /* Walk and check the whole heap now; throws at the first contradiction. Safepoint. Returns how

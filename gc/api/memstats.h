@@ -36,7 +36,9 @@ struct gh_memstats {
     uint64_t gc_cpu_mark_assist_ns, gc_cpu_mark_dedicated_ns, gc_cpu_mark_idle_ns;
     uint64_t gc_cpu_pause_ns, scavenge_background_ns;
     uint64_t stack_copies, stack_shrinks; /* how often stacks grew by copying, shrank */
-    uint64_t heap_peak;                   /* largest heap_live seen at a collection or now */
+    uint64_t trimmed;   /* bytes ever given back inside spans in use: in HeapInuse all the same,
+                           and not taken off again when touched; what no field of Go's knows */
+    uint64_t heap_peak; /* largest heap_live seen at a collection or now */
 };
 
 /* Fill `out`. Stops the world, as Go does: a safepoint. `m` is the caller's mutator, or NULL

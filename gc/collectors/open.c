@@ -421,8 +421,15 @@ gh_collects(const struct gh_heap *h)
 void
 gh_free_os_memory(struct gh_mutator *m)
 {
+    struct gh_heap *h = m->heap;
+    struct trim walk = {0};
     gh_gc(m);
-    background_report_forced(m->heap, pages_scavenge_all(&m->heap->pages));
+    gh_blocked_enter(m); /* a GiB takes the kernel 100 ms and more */
+    size_t released = pages_scavenge_all(&h->pages);
+    gh_blocked_exit(m);
+    while (gospace_trim(&h->space, &walk))
+        mutator_safepoint(mutator_of(m));
+    background_report_forced(h, released);
 }
 
 size_t

@@ -128,6 +128,7 @@ idle_arm(struct gh_heap *heap)
         return;
     b->idle.live = pacer_live(&heap->pacer);
     b->idle.due = os_now_ns() + b->idle_period_ns;
+    b->idle.trimming = false;
 }
 
 static void
@@ -144,8 +145,11 @@ static void
 idle_release(struct gh_heap *heap)
 {
     struct background *b = &heap->background;
-    b->idle.due = INT64_MAX;
     b->idle.collected = false;
+    b->idle.live = pacer_live(&heap->pacer);
+    b->idle.due = os_now_ns();
+    b->idle.trimming = true;
+    b->idle.walk = (struct trim){0};
     if (!pages_set_idle_goal(&heap->pages))
         return;
     lock_acquire(&b->lock);
@@ -155,12 +159,42 @@ idle_release(struct gh_heap *heap)
     lock_release(&b->lock);
 }
 
+/* Give back a little of what is free between objects, and rest nine times as long. */
+static void
+idle_trim(struct gh_heap *heap)
+{
+    struct background *b = &heap->background;
+    int64_t begin = os_now_ns();
+    if (pacer_live(&heap->pacer) != b->idle.live) { /* no longer idle */
+        b->idle.trimming = false;
+        b->idle.due = INT64_MAX;
+        return;
+    }
+    if (!background_enter(heap)) {
+        b->idle.due = begin + NO_PROCESSOR_NS;
+        return;
+    }
+    bool more = true;
+    while (more && !actor_is_wanted(&b->sweeper_actor) && os_now_ns() < begin + TURN_NS)
+        more = gospace_trim(&heap->space, &b->idle.walk);
+    background_leave(heap);
+    int64_t worked = os_now_ns() - begin;
+    b->idle.trimming = more;
+    b->idle.due = more ? begin + (1 + IDLE_SLEEP) * worked : INT64_MAX;
+    /* relaxed: statistics */
+    atomic_fetch_add_explicit(&b->scavenge_cpu_ns, (uint64_t)worked, memory_order_relaxed);
+}
+
 /* The timer has run out. */
 static void
 idle_check(struct gh_heap *heap)
 {
     struct background *b = &heap->background;
     int64_t now = os_now_ns();
+    if (b->idle.trimming) {
+        idle_trim(heap);
+        return;
+    }
     if (pacer_live(&heap->pacer) != b->idle.live) {
         idle_arm(heap);
         return;

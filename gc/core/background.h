@@ -19,12 +19,17 @@
  *     in use and a tenth (pages_set_idle_goal), and may use a tenth of a CPU for it: at its
  *     usual pace a GiB takes ten seconds and more. The timer rests until the next cycle, whose
  *     goal takes over.
+ *   - At the same time this thread gives back what is free between objects (gospace_trim), with
+ *     a processor that nobody wants, and a tenth of it likewise. It stops for good when
+ *     somebody allocates. Who allocates there later takes a page fault for each 4 KiB, as in
+ *     fresh memory.
  */
 #ifndef GH_GC_CORE_BACKGROUND_H
 #define GH_GC_CORE_BACKGROUND_H
 
 #include "alloc/base/lock.h"
 #include "alloc/pages/scavenge_pacer.h"
+#include "alloc/spaces/go/gospace.h"
 #include "gc/sched/procs.h"
 
 #include <pthread.h>
@@ -51,6 +56,8 @@ struct background {
         uint32_t own_cycle; /* the last cycle that this thread has caused */
         int64_t rest_until; /* no collection for this reason before */
         bool collected;     /* it was collected, and is to be swept and released */
+        bool trimming;      /* due is when the walk goes on */
+        struct trim walk;
     } idle;
     /* The sweeper sweeps with a processor that nobody else wants: on the others, mutators sweep
      * as they allocate. Guarded by WORLD, see procs.h; the word is its guard. */

@@ -5,7 +5,11 @@
  * Contexts: owner mutator, running. Everything here can be a safepoint. */
 #include "gc/core/malloc.h"
 
+#include "alloc/base/clear.h"
+
 #include <inttypes.h>
+
+enum { MALLOC_CLEAR_PIECE = 256 * 1024 }; /* bytes: some 10 us (Go: the same) */
 
 static const uint64_t ALLOC_MAX = UINT64_C(1) << (GH_ADDR_BITS - 1);
 
@@ -90,6 +94,20 @@ malloc_prepare(struct mutator *m, size_t bytes, size_t caller_sweeps_pages)
                                 pacer_live(&heap->pacer));
 }
 
+/* Clear a large object that nobody knows of yet; a safepoint every so often. */
+static void
+malloc_clear(struct mutator *m, void *p, const struct refill *took)
+{
+    m->newborn = p;
+    for (size_t at = 0; at < took->clear_bytes; at += MALLOC_CLEAR_PIECE) {
+        size_t left = took->clear_bytes - at;
+        clear_memory((char *)p + at, left < MALLOC_CLEAR_PIECE ? left : MALLOC_CLEAR_PIECE,
+                     took->clear_streaming);
+        mutator_safepoint(m);
+    }
+    m->newborn = NULL;
+}
+
 static void *
 malloc_large(struct mutator *m, size_t bytes, const struct gh_type *type)
 {
@@ -104,6 +122,8 @@ malloc_large(struct mutator *m, size_t bytes, const struct gh_type *type)
             malloc_fail(heap, bytes);
     }
     malloc_book(m, &took);
+    if (took.clear_bytes > 0)
+        malloc_clear(m, p, &took);
     return p;
 }
 

@@ -54,6 +54,7 @@ memstats_system(struct gh_heap *heap, struct gh_memstats *s)
     s->heap_idle = p.free;
     s->heap_sys = p.inuse + p.free;
     s->heap_released = p.released;
+    s->trimmed = load(&heap->space.trimmed);
     s->stack_inuse = s->stack_sys = p.stacks;
     s->mspan_inuse = p.mspan_inuse;
     s->mspan_sys = load(&heap->account.sys[OS_MSPAN]);

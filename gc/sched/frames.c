@@ -162,6 +162,8 @@ stack_scan(struct mutator *m, void (*visit)(void *ctx, void **slot), void *ctx)
     }
     CHECK((uintptr_t)fp == m->stack_hi, "stack_scan: frames of %s end at %p, not at %p",
           m->actor.name, (void *)fp, (void *)m->stack_hi);
+    if (m->newborn != NULL)
+        visit(ctx, &m->newborn);
     size_t used = m->stack_hi - (uintptr_t)m->pub.fp;
     m->shrink_wanted =
         m->sched->shrink_stacks && stack_size(m) > GH_STACK_MIN && used < stack_size(m) / 4;

@@ -20,7 +20,8 @@ struct mutator {
     uintptr_t stack_lo, stack_hi;
     bool shrink_wanted; /* set by the scan of the stack, done by the owner when he goes on */
     uint64_t stack_copies, stack_shrinks;
-    void *client; /* of the sched's client: what marking keeps for this mutator */
+    void *newborn; /* an object that is being cleared, not known to the program yet: a root */
+    void *client;  /* of the sched's client: what marking keeps for this mutator */
     struct pool_entry *pool_entries; /* [npool_entries], gc/core/pools.h; NULL until used */
     uint32_t npool_entries;
 

@@ -100,8 +100,8 @@ void stack_finish(struct mutator *m);
 /* Owner: halve the stack if the last scan asked for it. */
 void stack_shrink_if_wanted(struct mutator *m);
 /* Owner at a safepoint, server of a held mutator, or _stw: call visit(ctx, slot) for each slot
- * that may hold a heap reference, and decide whether the stack should shrink. Returns the bytes
- * in use. */
+ * that may hold a heap reference, the newborn's too, and decide whether the stack should
+ * shrink. Returns the bytes in use. */
 size_t stack_scan(struct mutator *m, void (*visit)(void *ctx, void **slot), void *ctx);
 
 #endif

@@ -3,6 +3,7 @@
 #include "tests/base/death.h"
 
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 enum { MB = 1 << 20 };
 
@@ -252,10 +253,71 @@ clocks_advance(void **state)
     assert_true(os_process_cpu_ns() - process >= 1000000);
 }
 
+/* Pages in the order 0 2 4 ..., and one stretch of several; what lies between stays. */
+static void
+stretches_are_discarded_and_stay_ready(void **state)
+{
+    (void)state;
+    enum { STRETCHES = OS_STRETCHES };
+    for (int lazy = 0; lazy < 2; lazy++) {
+        struct os_account a;
+        os_account_init(&a, lazy);
+        size_t page = os_page_bytes(), bytes = 4 * MB;
+        char *p = os_alloc(&a, bytes, OS_HEAP, "goheap: test");
+        os_advise(p, bytes, OS_NOHUGEPAGE);
+        memset(p, 7, bytes);
+        struct os_stretch s[STRETCHES];
+        for (size_t i = 0; i < STRETCHES; i++)
+            s[i] = (struct os_stretch){p + 2 * i * page, page};
+        s[STRETCHES - 1].bytes = 5 * page;
+        assert_int_equal(os_discard(&a, s, 0), 0);
+        assert_int_equal(os_discard(&a, s, STRETCHES), UINT64_MAX);
+        assert_books(&a, 0, 0, bytes, bytes);
+        assert_int_equal(atomic_load(&a.madvise_failed), 0);
+        if (!lazy)
+            assert_int_equal(resident(p, bytes), bytes / page - STRETCHES - 4);
+        for (size_t i = 0; i < STRETCHES; i++) {
+            assert_true(p[2 * i * page] == 0 || lazy);
+            assert_int_equal(p[(2 * i + 1) * page], i + 1 < STRETCHES || lazy ? 7 : 0);
+            p[2 * i * page] = 1;
+        }
+        assert_int_equal(p[2 * STRETCHES * page + 3 * page], 7);
+        os_free(&a, p, bytes, OS_HEAP);
+    }
+}
+
+/* What cannot be given back is not counted, and the rest is all the same. */
+static void
+stretch_that_is_locked_is_passed_over(void **state)
+{
+    (void)state;
+    struct os_account a;
+    os_account_init(&a, false);
+    size_t page = os_page_bytes();
+    char *p = os_alloc(&a, 8 * page, OS_HEAP, "goheap: test");
+    memset(p, 7, 8 * page);
+    if (syscall(SYS_mlock, p + 2 * page, page) != 0) /* sanitizers make mlock do nothing */
+        skip();
+    struct os_stretch s[3] = {{p, page}, {p + 2 * page, page}, {p + 4 * page, 2 * page}};
+    assert_int_equal(os_discard(&a, s, 3), 5);
+    assert_int_equal(atomic_load(&a.madvise_failed), 1);
+    assert_int_equal(p[0], 0);
+    assert_int_equal(p[2 * page], 7);
+    assert_int_equal(p[5 * page], 0);
+    assert_int_equal(os_unused_stretches(&a, s, 3), 5);
+    assert_int_equal(atomic_load(&a.madvise_failed), 2);
+    assert_books(&a, 0, 3 * page, 5 * page, 8 * page);
+    os_used(&a, p, page);
+    os_used(&a, p + 4 * page, 2 * page);
+    os_free(&a, p, 8 * page, OS_HEAP);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stretches_are_discarded_and_stay_ready),
+        cmocka_unit_test(stretch_that_is_locked_is_passed_over),
         cmocka_unit_test(memory_passes_through_its_states),
         cmocka_unit_test(sparse_memory_stays_booked_as_reserved),
         cmocka_unit_test(alloc_is_zeroed_and_freed),

@@ -160,6 +160,77 @@ idle_heap_is_collected_and_shrinks(void **state)
     close_idle_heap(h, &root, m);
 }
 
+/* One object of a hundred stays, in each of the 64 slots of the table at `root`. */
+static void
+scatter_survivors(struct gh_mutator *m, void **root)
+{
+    int gogc = gh_set_gogc(m, GH_GOGC_OFF); /* or what dies is used again at once */
+    for (uint64_t i = 0; i < 6400; i++) {
+        uint64_t *p = gh_new_bytes(m, 64);
+        p[0] = p[7] = i;
+        if (i % 100 == 0)
+            gh_store(m, &((void **)*root)[i / 100], p);
+    }
+    gh_set_gogc(m, gogc);
+}
+
+static void
+assert_survivors(void **root)
+{
+    for (uint64_t i = 0; i < 64; i++) {
+        const uint64_t *p = ((void **)*root)[i];
+        assert_int_equal(p[0], i * 100);
+        assert_int_equal(p[7], i * 100);
+    }
+}
+
+static void
+memory_between_objects_goes_back_on_demand(void **state)
+{
+    (void)state;
+    void *root = NULL;
+    struct gh_mutator *m;
+    struct gh_heap *h = open_idle_heap(false, &root, &m);
+    for (int round = 0; round < 3; round++) {
+        struct gh_memstats s;
+        gh_read_memstats(h, m, &s);
+        uint64_t before = s.trimmed;
+        scatter_survivors(m, &root);
+        gh_free_os_memory(m);
+        gh_read_memstats(h, m, &s);
+        assert_in_range(s.trimmed - before, 10 * os_page_bytes(), 100 * os_page_bytes());
+        assert_int_equal(s.heap_released, s.heap_idle); /* which is another matter */
+        assert_survivors(&root);
+        gh_verify(m);
+    }
+    close_idle_heap(h, &root, m);
+}
+
+static void
+memory_between_objects_of_an_idle_heap_goes_back(void **state)
+{
+    (void)state;
+    void *root = NULL;
+    struct gh_mutator *m;
+    struct gh_heap *h = open_idle_heap(true, &root, &m);
+    scatter_survivors(m, &root);
+    struct gh_memstats s = {0};
+    for (int i = 0; i < 2000 && s.trimmed < 10 * os_page_bytes(); i++) {
+        nap(m, 10);
+        gh_read_memstats(h, m, &s);
+    }
+    assert_true(s.trimmed >= 10 * os_page_bytes());
+    nap(m, 300); /* all of it */
+    gh_read_memstats(h, m, &s);
+    uint64_t trimmed = s.trimmed;
+    nap(m, 200); /* once is enough */
+    gh_read_memstats(h, m, &s);
+    assert_int_equal(s.trimmed, trimmed);
+    assert_survivors(&root);
+    gh_verify(m);
+    close_idle_heap(h, &root, m);
+}
+
 static void
 idle_release_can_be_switched_off(void **state)
 {
@@ -423,6 +494,8 @@ main(void)
         cmocka_unit_test(sweeping_is_done_while_nobody_allocates),
         cmocka_unit_test(memory_above_the_goal_goes_back_by_itself),
         cmocka_unit_test(idle_heap_is_collected_and_shrinks),
+        cmocka_unit_test(memory_between_objects_goes_back_on_demand),
+        cmocka_unit_test(memory_between_objects_of_an_idle_heap_goes_back),
         cmocka_unit_test(idle_release_can_be_switched_off),
         cmocka_unit_test(nobody_wakes_when_there_is_nothing_to_do),
         cmocka_unit_test(observers_hear_of_scavenging_once_a_cycle),

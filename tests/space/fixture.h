@@ -2,6 +2,7 @@
 #ifndef GH_TESTS_SPACE_FIXTURE_H
 #define GH_TESTS_SPACE_FIXTURE_H
 
+#include "alloc/base/clear.h"
 #include "alloc/spaces/go/internal.h"
 #include "alloc/spaces/go/markbits.h"
 #include "tests/base/seed.h"
@@ -85,6 +86,17 @@ take_slot(struct fixture *f, unsigned cache, unsigned span_class, uint64_t mask)
     if (r->mask != mask)
         gospace_write_bits(p, bytes, mask);
     return p;
+}
+
+/* A large object without references, cleared as gc/ clears it. */
+static inline uintptr_t
+take_cleared(struct fixture *f, unsigned cache, size_t bytes, struct refill *took)
+{
+    void *p = gospace_alloc_large(&f->space, &f->caches[cache], bytes, NULL, took);
+    if (p == NULL)
+        abort();
+    clear_memory(p, took->clear_bytes, took->clear_streaming);
+    return (uintptr_t)p;
 }
 
 static inline void

@@ -55,8 +55,7 @@ allocate(struct shadow *sh)
         struct refill took;
         size_t bytes = 32769 + (r >> 16) % 100000;
         o.bytes = align_up(bytes, GH_PAGE);
-        o.p = (uintptr_t)gospace_alloc_large(&sh->f->space, &sh->f->caches[cache], bytes, NULL,
-                                             &took);
+        o.p = take_cleared(sh->f, cache, bytes, &took);
         assert_int_equal(took.live_bytes, o.bytes);
     }
     assert_true(all_zero(o.p, o.bytes));
@@ -293,8 +292,7 @@ work_one_round(struct worker *w)
         if (w->n % 64 == 0) {
             o.class_ = 0;
             o.bytes = (5 + test_random(&w->rng) % 40) * GH_PAGE;
-            o.p = (uintptr_t)gospace_alloc_large(g, &w->crew->f->caches[w->cache], o.bytes,
-                                                 NULL, &took);
+            o.p = take_cleared(w->crew->f, w->cache, o.bytes, &took);
         } else {
             o.p = take_slot(w->crew->f, w->cache, sc, sc & 1 ? 0 : 1);
         }

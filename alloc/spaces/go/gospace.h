@@ -97,6 +97,8 @@ struct gospace {
     _Atomic(int64_t) object_bytes;
     _Atomic(uint64_t) reclaim_next;   /* page up to which the arenas have been walked */
     _Atomic(uint64_t) reclaim_credit; /* pages freed and not asked for yet */
+    /* bytes that trimming has given back since the start, whatever was touched again since */
+    _Atomic(uint64_t) trimmed;
 
     /* guarded by lock (SWEEP) */
     GH_ALIGNED(2 * GH_CACHELINE) struct lock lock;
@@ -113,6 +115,10 @@ struct refill {
     size_t
         live_bytes; /* add to heapLive: what of a newly cached span is not in use, in bytes */
     size_t scan_bytes; /* add to heapScan: objects with references allocated since the last */
+    /* of a large object, from its first byte on, the caller has to clear so much, in which
+     * manner, before anybody is told of it (large.c); 0 unless it is without references */
+    size_t clear_bytes;
+    bool clear_streaming;
 };
 
 bool gospace_open(struct gospace *g, struct pages *p, struct gh_error *err);
@@ -135,8 +141,8 @@ bool gospace_next_run(struct gospace *g, struct mcache *c, unsigned span_class, 
  * unswept, full unswept, fresh pages) and set up its first run. */
 bool gospace_refill(struct gospace *g, struct mcache *c, unsigned span_class, uint64_t mask,
                     struct refill *out);
-/* Owner: a large object of `bytes`; `type` is kept for marking (NULL = no references). Zeroed.
- */
+/* Owner: a large object of `bytes`; `type` is kept for marking (NULL = no references). Zeroed,
+ * but for what `out` leaves to the caller. */
 void *gospace_alloc_large(struct gospace *g, struct mcache *c, size_t bytes,
                           const struct gh_type *type, struct refill *out);
 /* Owner: a chunk for a user arena, zero, counted as one large object; and the end of it: its
@@ -200,6 +206,17 @@ void gospace_ensure_swept(struct gospace *g, struct mspan *s);
 /* The same without waiting, for any span record: false if it is being swept at this moment, or
  * is none of a live span; the caller looks again whether it is still the one he means. */
 bool gospace_try_sweep(struct gospace *g, struct mspan *s);
+
+/* A walk over all spans that have free slots and are nobody's, which gives back the OS pages
+ * among these slots; begins zeroed. trim.c, Note [trimming]. */
+struct trim {
+    unsigned next_class; /* whose set comes after this one */
+    uint32_t left;       /* spans of this one still to be looked at */
+    size_t bytes;        /* given back so far */
+};
+/* RUNNING actor, no safepoint: a step of it, of 50 us or so, of some hundred if others have to
+ * be told by the kernel one page at a time. False, and nothing was done: it is over. */
+bool gospace_trim(struct gospace *g, struct trim *walk);
 
 /* Sum of all counts; exact when the world is stopped and caches are flushed. */
 void gospace_sum_counts(struct gospace *g, struct alloc_counts *out);

@@ -2,6 +2,7 @@
 #ifndef GH_ALLOC_SPACES_GO_INTERNAL_H
 #define GH_ALLOC_SPACES_GO_INTERNAL_H
 
+#include "alloc/base/bits.h"
 #include "alloc/spaces/go/gospace.h"
 
 /* --- span.c: what spans of a class look like --- */
@@ -45,6 +46,22 @@ bool run_take(struct mspan *s, struct gh_run *r, uint64_t mask);
  * [black allocation]. */
 void run_blacken(const struct gospace *g, const struct mspan *s, const struct gh_run *r);
 void run_whiten(const struct mspan *s, const struct gh_run *r);
+/* The first slot >= i whose allocation bit is `taken`; nelems if there is none. i < nelems. */
+GH_INLINE uint32_t
+run_find_slot(const struct mspan *s, uint32_t i, bool taken)
+{
+    uint64_t flip = taken ? 0 : UINT64_MAX;
+    uint32_t w = i / 64;
+    uint64_t bits = (s->alloc_bits[w] ^ flip) & ~bits_low(i % 64);
+    while (bits == 0) {
+        w++;
+        if (w * 64 >= s->nelems)
+            return s->nelems;
+        bits = s->alloc_bits[w] ^ flip;
+    }
+    uint32_t found = w * 64 + bits_ctz(bits);
+    return found < s->nelems ? found : s->nelems;
+}
 /* Count objects born black. */
 void black_count(struct mcache *c, unsigned span_class, uint64_t objects, uint64_t bytes);
 

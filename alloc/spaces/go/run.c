@@ -142,24 +142,7 @@ clear(uintptr_t start, size_t bytes)
     }
 }
 
-/* --- searching --- */
-
-/* The first slot >= i whose allocation bit is `taken`; nelems if there is none. i < nelems. */
-GH_INLINE uint32_t
-find_slot(const struct mspan *s, uint32_t i, bool taken)
-{
-    uint64_t flip = taken ? 0 : UINT64_MAX;
-    uint32_t w = i / 64;
-    uint64_t bits = (s->alloc_bits[w] ^ flip) & ~bits_low(i % 64);
-    while (bits == 0) {
-        w++;
-        if (w * 64 >= s->nelems)
-            return s->nelems;
-        bits = s->alloc_bits[w] ^ flip;
-    }
-    uint32_t found = w * 64 + bits_ctz(bits);
-    return found < s->nelems ? found : s->nelems;
-}
+/* --- the next piece --- */
 
 /* Raise the run's limit, and clear what that lets the mutator have. The piece is small, so that
  * the stores of clearing are still under way when those of the objects begin. */
@@ -221,10 +204,10 @@ find_run(const struct mspan *s, uint32_t *first, uint32_t *end)
     if (*first == s->nelems)
         return;
     if (s->alloc_bits != gcbits_zero) { /* a fresh span needs no search */
-        *first = find_slot(s, *first, false);
+        *first = run_find_slot(s, *first, false);
         if (*first == s->nelems)
             return;
-        *end = find_slot(s, *first, true);
+        *end = run_find_slot(s, *first, true);
     }
     if (*end - *first > GH_RUN_MAX_OBJECTS)
         *end = *first + GH_RUN_MAX_OBJECTS;
