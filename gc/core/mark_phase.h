@@ -97,6 +97,7 @@ struct mark_phase {
     bool closing, ticking; /* ticking: one of the sleeping threads wakes by itself, */
     int64_t tick_at_ns;    /* then; set when a phase begins */
     unsigned nthreads;     /* started */
+    bool starting;         /* somebody starts one, and has given the lock up for it */
     /* threads that are dedicated workers, or about to be, in whatever phase; atomic: a hint */
     _Atomic(int) dedicated_active;
     struct mark_result retired; /* of mutators that detached during the phase */

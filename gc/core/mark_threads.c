@@ -290,8 +290,17 @@ void
 mark_threads_start(struct mark_phase *p)
 {
     lock_acquire(&p->lock);
-    while (p->nthreads < p->nthreads_max && thread_start_locked(p, &p->threads[p->nthreads]))
+    /* The cycle may be over by now, and another about to be launched by somebody else: one at a
+     * time, as the lock is given up meanwhile. */
+    bool first = !p->starting;
+    while (first && p->nthreads < p->nthreads_max) {
+        p->starting = true;
+        bool started = thread_start_locked(p, &p->threads[p->nthreads]);
+        p->starting = false;
+        if (!started)
+            break;
         p->nthreads++;
+    }
     p->tick_at_ns = os_now_ns() + TICK_NS;
     /* one for each processor that is there for it, and at least one: who finds none, or nothing
      * to do, ticks. relaxed: hints */

@@ -3,6 +3,7 @@
  *
  * A cycle that never ends shows as a test that does not return: so what may hang runs on a
  * thread of its own, and is given LONG_NS. */
+#include "gc/core/mark_threads.h"
 #include "tests/gc/testheap.h"
 
 #include <time.h>
@@ -231,6 +232,44 @@ a_heap_closes_while_it_marks(void **state)
     }
 }
 
+/* --- two cycles are launched at once, as the first was over before it was launched --- */
+
+enum { LAUNCHERS = 4, HEAPS = GH_TORTURE ? 10 : 50 };
+
+static pthread_barrier_t together;
+
+static void *
+launch(void *arg)
+{
+    pthread_barrier_wait(&together);
+    mark_threads_start(arg);
+    return NULL;
+}
+
+static void
+each_thread_is_started_once(void **state)
+{
+    pthread_t t[LAUNCHERS];
+    assert_int_equal(pthread_barrier_init(&together, NULL, LAUNCHERS), 0);
+    for (int i = 0; i < HEAPS; i++) {
+        struct gh_heap *h = open_heap(4);
+        struct procs *p = &h->sched.procs;
+        for (int k = 0; k < LAUNCHERS; k++)
+            assert_int_equal(pthread_create(&t[k], NULL, launch, &h->mark_phase), 0);
+        for (int k = 0; k < LAUNCHERS; k++)
+            pthread_join(t[k], NULL);
+        unsigned actors = 0;
+        lock_acquire(&p->lock);
+        for (const struct actor *a = p->actors; a != NULL && actors <= 4; a = a->next)
+            actors++;
+        lock_release(&p->lock);
+        assert_int_equal(actors, 4);
+        assert_int_equal(h->mark_phase.nthreads, 4);
+        gh_heap_close(h);
+    }
+    pthread_barrier_destroy(&together);
+}
+
 int
 main(void)
 {
@@ -239,6 +278,7 @@ main(void)
         cmocka_unit_test(roots_may_go_at_any_time),
         cmocka_unit_test(mutators_mark_where_no_thread_can_be_made),
         cmocka_unit_test(a_heap_closes_while_it_marks),
+        cmocka_unit_test(each_thread_is_started_once),
     };
     return cmocka_run_group_tests_name("mark_phase", tests, NULL, NULL);
 }
