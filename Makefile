@@ -44,6 +44,9 @@ FLAGS := -std=gnu17 -D_GNU_SOURCE -I. -I$(B)/gen -g -fno-strict-aliasing \
          -fno-omit-frame-pointer -fvisibility=hidden -fPIE $(WARN) $(KIND_$(BUILD)) $(CFLAGS)
 LINK  := -pie -rdynamic $(KIND_$(BUILD)) $(LDFLAGS)
 LIBS  := -lpthread -ldl -lm $(LDLIBS)
+# Linked in where there is an archive: a library less to be found and mapped at each start.
+JANSSON_A := $(shell $(CC) -print-file-name=libjansson.a)
+JANSSON   := $(or $(filter /%,$(JANSSON_A)),-ljansson)
 COMPILE = $(CC) $(FLAGS) $(STRICT) $(if $(CI),-Werror) -MMD -MP -c -o $@ $<
 # Stricter where a narrowed size corrupts a heap; tests take a `state` they seldom use.
 $(B)/obj/alloc/% $(B)/obj/gc/%: STRICT := -Wconversion
@@ -72,9 +75,9 @@ objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 $(foreach l,$(LAYERS),$(eval OBJ_$(l) := $(call objects,$(call find_c,$(DIR_$(l))))))
 OBJ_space += $(B)/gen/sizeclass_table.o
 OBJ_all := $(foreach l,$(LAYERS),$(OBJ_$(l)))
-LIBS_workloads := -ljansson
-LIBS_profiles := -ljansson
-LIBS_cmd := -ljansson
+LIBS_workloads := $(JANSSON)
+LIBS_profiles := $(JANSSON)
+LIBS_cmd := $(JANSSON)
 
 TEST_SRC := $(foreach l,$(LAYERS),$(sort $(wildcard tests/$(l)/test_*.c)))
 TESTS := $(patsubst %.c,$(B)/%,$(TEST_SRC))
@@ -90,7 +93,7 @@ tests: $(TESTS) ## build the unit tests
 
 $(B)/goheap: $(OBJ_all) $(B)/flags
 	$(call say,LD)
-	$(Q)$(CC) $(LINK) -o $@ $(OBJ_all) -ljansson $(LIBS)
+	$(Q)$(CC) $(LINK) -o $@ $(OBJ_all) $(JANSSON) $(LIBS)
 
 # Objects depend on the flags they are compiled with, so that another CC or CFLAGS rebuilds.
 $(B)/flags: .FORCE

@@ -266,7 +266,6 @@ run_execute(struct run *r, struct gh_error *err)
 {
     if (!run_outputs_check(&r->plan, err))
         return (int)err->status;
-    environment_read(&r->environment);
     r->started_unix_ns = run_unix_ns();
     interrupt_install();
     pauses_init(&r->pauses);
@@ -275,6 +274,7 @@ run_execute(struct run *r, struct gh_error *err)
     lock_finish(&r->trace_order);
     interrupt_writes();
     if (ok) {
+        environment_read(&r->environment); /* takes longer than many a job */
         run_facts(r);
         ok = run_report(r, err);
     }

@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -250,5 +251,12 @@ os_procs_affinity(void)
 int
 os_procs(void)
 {
-    return os_procs_cap(os_procs_affinity(), os_procs_quota(""));
+    static _Atomic(int) known; /* 0: not yet */
+    /* relaxed: whoever finds out comes to the same */
+    int n = atomic_load_explicit(&known, memory_order_relaxed);
+    if (n == 0) {
+        n = os_procs_cap(os_procs_affinity(), os_procs_quota(""));
+        atomic_store_explicit(&known, n, memory_order_relaxed);
+    }
+    return n;
 }
