@@ -66,6 +66,8 @@ for gogc in 25 100 off; do
     check weak --n 500 --keys 60 --window 20 --garbage 40 --gogc $gogc
     check pool --rounds 500 --hold 5 --bytes 64 --threads 2 --gogc $gogc
     check arena --rounds 6 --depth 8 --window 3 --gogc $gogc
+    check collect --n 5 --gogc $gogc
+    check start --gogc $gogc
     round=$((round + 1))
 done
 for workload in $("$GOHEAP" list workloads | awk '/^[a-z]/ { print $1 }'); do
