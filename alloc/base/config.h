@@ -51,6 +51,8 @@ enum {
     GH_STACK_MAX = 1000000000, /* beyond it: fatal stack overflow, as in Go */
 
     GH_RUN_CLEAR_BYTES = 1024, /* how far ahead of the bump memory is cleared: within L1 */
+    GH_RUN_CLEAR_LARGE_BYTES = 8192, /* the same for objects of which few fit into that */
+    GH_RUN_LARGE = 128,
     GH_RUN_MAX_OBJECTS = GH_TORTURE ? 2 : 1 << 20,
 
     GH_CACHELINE = 64,

@@ -113,7 +113,7 @@ int64_t os_thread_cpu_ns(void);
 uint64_t os_thread_sleeps(void);
 int64_t os_process_cpu_ns(void);
 /* Processors this process may run on: affinity, capped by the cgroup quota as Go 1.25+
- * does: min(affinity, max(2, ceil(quota / period))). At least 1. */
+ * does: min(affinity, max(2, ceil(quota / period))). At least 1. The quota is read once. */
 int os_procs(void);
 size_t os_page_bytes(void);
 

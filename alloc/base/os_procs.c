@@ -251,12 +251,12 @@ os_procs_affinity(void)
 int
 os_procs(void)
 {
-    static _Atomic(int) known; /* 0: not yet */
+    static _Atomic(int) known; /* the quota and 1; 0: not yet */
     /* relaxed: whoever finds out comes to the same */
-    int n = atomic_load_explicit(&known, memory_order_relaxed);
-    if (n == 0) {
-        n = os_procs_cap(os_procs_affinity(), os_procs_quota(""));
-        atomic_store_explicit(&known, n, memory_order_relaxed);
+    int quota = atomic_load_explicit(&known, memory_order_relaxed) - 1;
+    if (quota < 0) {
+        quota = os_procs_quota("");
+        atomic_store_explicit(&known, quota + 1, memory_order_relaxed);
     }
-    return n;
+    return os_procs_cap(os_procs_affinity(), quota);
 }

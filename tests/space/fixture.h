@@ -31,8 +31,9 @@ struct fixture {
 static inline int
 fixture_open(void **state)
 {
-    struct fixture *f = calloc(1, sizeof(*f));
+    struct fixture *f = aligned_alloc(_Alignof(struct fixture), sizeof(*f));
     struct gh_error err = {0};
+    memset(f, 0, sizeof(*f));
     os_account_init(&f->account, false);
     persistent_init(&f->persistent, &f->account);
     if (!pages_open(&f->pages, &f->account, &f->persistent, &err) ||

@@ -110,7 +110,8 @@ static void
 threads_lose_and_double_nothing(void **state)
 {
     struct fixture *f = *state;
-    struct stress *st = calloc(1, sizeof(*st));
+    struct stress *st = aligned_alloc(_Alignof(struct stress), sizeof(*st));
+    memset(st, 0, sizeof(*st));
     st->pool = &f->space.set_pool;
     pthread_t t[THREADS];
     for (unsigned i = 0; i < THREADS; i++)

@@ -154,8 +154,9 @@ clear_ahead(const struct mspan *s, struct gh_run *r)
     if (!s->needzero)
         return;
     size_t piece = s->elemsize;
-    if (piece < GH_RUN_CLEAR_BYTES / 2)
-        piece *= (size_t)((uint64_t)GH_RUN_CLEAR_BYTES * s->div_magic >> 32);
+    size_t ahead = piece < GH_RUN_LARGE ? GH_RUN_CLEAR_BYTES : GH_RUN_CLEAR_LARGE_BYTES;
+    if (piece < ahead / 2)
+        piece *= (size_t)((uint64_t)ahead * s->div_magic >> 32);
     if (r->end - from > piece)
         r->limit = from + piece;
     clear(from, r->limit - from);
