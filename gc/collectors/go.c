@@ -137,8 +137,10 @@ go_mark_little(struct gh_heap *heap, struct mutator *self)
 static void
 go_launch(struct gh_heap *heap, struct actor *self, struct mutator *m)
 {
-    int64_t work = pacer_work_expected(&heap->pacer);
-    if (m != NULL && work > 0 && work <= LITTLE_WORK && go_mark_little(heap, m))
+    /* relaxed: counted in a stopped world. Of the first cycle nothing is known. */
+    bool first = atomic_load_explicit(&heap->totals.num_gc, memory_order_relaxed) == 0;
+    bool little = !first && pacer_work_expected(&heap->pacer) <= LITTLE_WORK;
+    if (m != NULL && little && go_mark_little(heap, m))
         return;
     mark_phase_launch(&heap->mark_phase);
     mark_phase_finish_if_quiet(&heap->mark_phase, self);
@@ -292,6 +294,12 @@ go_wait_blocked(struct gh_heap *heap, struct mutator *self, uint64_t n, bool alo
 static void
 go_wait(struct gh_heap *heap, struct mutator *self, uint64_t n)
 {
+    struct cycles *y = &heap->cycles;
+    lock_acquire(&y->lock);
+    bool over = y->done >= n;
+    lock_release(&y->lock);
+    if (over)
+        return; /* it was little */
     bool alone = !mark_phase_has_threads(&heap->mark_phase);
     do {
         if (alone)
