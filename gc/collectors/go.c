@@ -53,6 +53,15 @@ go_still_wanted(const struct gh_heap *heap, enum gc_trigger why)
     return true;
 }
 
+/* Whether the cycle will have little to mark, if it is like the last one. */
+static bool
+go_is_little(const struct gh_heap *heap)
+{
+    /* relaxed: counted in a stopped world */
+    bool first = atomic_load_explicit(&heap->totals.num_gc, memory_order_relaxed) == 0;
+    return !first && pacer_work_expected(&heap->pacer) <= LITTLE_WORK;
+}
+
 static void
 go_begin_mark_stw(struct gh_heap *heap, enum gc_trigger why)
 {
@@ -77,6 +86,7 @@ go_begin_mark_stw(struct gh_heap *heap, enum gc_trigger why)
     atomic_store_explicit(&heap->pacer.globals_scan, c->globals_scan, memory_order_relaxed);
     pacer_start_cycle(&heap->pacer, os_now_ns(), heap->config.procs, why == GC_TRIGGER_TIME);
     mark_phase_start_stw(&heap->mark_phase);
+    atomic_store_explicit(&heap->mark_phase.little, go_is_little(heap), memory_order_relaxed);
 }
 
 /* Begin a cycle, if none is under way and it is still wanted. `self` RUNNING. */
@@ -118,30 +128,33 @@ go_start(struct gh_heap *heap, struct actor *self, enum gc_trigger why)
 }
 
 /* Little to mark is marked by who began the cycle, before anybody is woken for it: that would
- * take longer. Returns whether the cycle is over. */
+ * take longer. He keeps his processor meanwhile, since nobody else sees to the cycle. Returns
+ * whether it is over. */
 static bool
 go_mark_little(struct gh_heap *heap, struct mutator *self)
 {
+    struct mark_phase *p = &heap->mark_phase;
     int64_t until = os_now_ns() + LITTLE_NS;
-    mutator_safepoint(self); /* where its stack is scanned */
+    mutator_serve(self); /* its stack is scanned */
     world_serve_idle(&heap->sched);
     assist_little(self, LITTLE_WORK);
-    while (mark_phase_is_on(&heap->mark_phase) && os_now_ns() < until) {
-        mutator_safepoint(self); /* others have yet to answer */
-        __builtin_ia32_pause();
+    while (mark_phase_is_on(p) && os_now_ns() < until &&
+           !procs_stop_wanted(&heap->sched.procs)) {
+        __builtin_ia32_pause(); /* others have yet to answer */
+        if (actor_is_wanted(&self->actor))
+            mutator_serve(self);
+        mark_phase_finish_if_quiet(p, &self->actor);
     }
-    return !mark_phase_is_on(&heap->mark_phase);
+    return !mark_phase_is_on(p);
 }
 
 /* A cycle has begun: have it marked. `m` NULL: the caller is no mutator. */
 static void
 go_launch(struct gh_heap *heap, struct actor *self, struct mutator *m)
 {
-    /* relaxed: counted in a stopped world. Of the first cycle nothing is known. */
-    bool first = atomic_load_explicit(&heap->totals.num_gc, memory_order_relaxed) == 0;
-    bool little = !first && pacer_work_expected(&heap->pacer) <= LITTLE_WORK;
-    if (m != NULL && little && go_mark_little(heap, m))
+    if (m != NULL && go_is_little(heap) && go_mark_little(heap, m))
         return;
+    atomic_store_explicit(&heap->mark_phase.little, false, memory_order_relaxed);
     mark_phase_launch(&heap->mark_phase);
     mark_phase_finish_if_quiet(&heap->mark_phase, self);
 }

@@ -155,7 +155,7 @@ idle_release(struct gh_heap *heap)
     lock_acquire(&b->lock);
     b->idle_scavenging = true;
     b->scavenge_round++;
-    cond_broadcast(&b->wake);
+    cond_signal(&b->scavenge_wake);
     lock_release(&b->lock);
 }
 
@@ -170,8 +170,8 @@ idle_trim(struct gh_heap *heap)
         b->idle.due = INT64_MAX;
         return;
     }
-    if (!background_enter(heap)) {
-        b->idle.due = begin + NO_PROCESSOR_NS;
+    if (!background_enter(heap)) { /* others compute, and do not allocate: there is time */
+        b->idle.due = begin + b->idle_period_ns;
         return;
     }
     bool more = true;

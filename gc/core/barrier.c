@@ -1,7 +1,7 @@
 /* barrier.c - see Note [hybrid barrier]. Go: mwbbuf.go, mbarrier.go.
  *
  * Contexts: owner mutator, RUNNING. None of this is a safepoint: between the store and the
- * shading of both values nothing can intervene that looks at the mutator. */
+ * shading nothing can intervene that looks at the mutator. */
 #include "gc/core/barrier.h"
 
 #include "alloc/spaces/go/markbits.h"

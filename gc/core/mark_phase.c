@@ -118,7 +118,9 @@ static void
 phase_published(void *ctx)
 {
     struct mark_phase *p = ctx;
-    /* relaxed: hints */
+    /* relaxed, all: hints */
+    if (atomic_load_explicit(&p->little, memory_order_relaxed))
+        return;
     if (procs_any_free(&p->heap->sched.procs) || mark_phase_wants_dedicated(p))
         mark_phase_wake(p);
 }

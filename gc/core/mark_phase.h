@@ -70,7 +70,8 @@ struct mark_phase {
 
     /* world-stopped only for writing; atomic, relaxed: who does not run looks at it as a hint
      */
-    _Atomic(bool) on; /* a phase is under way */
+    _Atomic(bool) on;     /* a phase is under way */
+    _Atomic(bool) little; /* relaxed: who began it tries to mark all of it: wake nobody */
 
     /* atomic, seq_cst: Note [end of marking] */
     _Atomic(int) busy;

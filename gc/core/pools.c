@@ -11,9 +11,10 @@
  *
  * Note [pools and marking]. The storage is outside the heap, and its slots are roots. They are
  * scanned with the world stopped, or by a marker while mutators put and get. Then:
- *   - every change of a slot is a gh_store: what is put is shaded (insertion), what is taken is
- *     shaded (deletion). So an object that moves from a slot which is not scanned yet into a
- *     frame that is, or the other way, is marked, whenever the slot is scanned.
+ *   - every change of a slot is a gh_store: what is taken is shaded (deletion), and what is
+ * put, if the stack is grey (insertion): barrier.h. So an object that moves from a slot which
+ * is not scanned yet into a frame that is, or the other way, is marked, whenever the slot is
+ * scanned.
  *   - a private slot has one writer, its owner; a marker reads one word, old or new.
  *   - a queue is changed and scanned under the lock of its part. A queue that grows is copied
  *     without barriers: for the marker all of it happens at once, before or after it scans, and
@@ -22,7 +23,7 @@
  *     the one part may be scanned already and the other not yet: a thief hands it to his
  *     caller, and pools_detach moves objects one by one.
  *   - parts are added under POOLS, which a scan holds; a new one is empty, and what is put into
- *     it is shaded. A freed pool needs no shade: nobody can take anything out of it.
+ *     it passes the barrier. A freed pool needs no shade: nobody can take anything out of it.
  *   - pools_clean_stw runs before anything is scanned, and makes no object reachable that was
  *     not.
  *

@@ -133,7 +133,7 @@ void specials_each_ref(const struct object_ref *o, void (*fn)(void *ctx, void **
                        void *ctx);
 
 /* What a word of an object holds, which a mutator may be changing: his barrier accounts for
- * both values. */
+ * either value. */
 GH_INLINE uintptr_t
 specials_load(void *const *slot)
 {

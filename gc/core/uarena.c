@@ -8,16 +8,16 @@
  * a whole.
  *
  * Note [uchunks and marking]. Marking may run while an arena is used. What it must not miss:
- *   - The chunk itself. `root` of a uchunk holds its base while it is in use: stored with the
- *     barrier, it is shaded when a chunk is handed out during marking, as Go allocates it
- *     black; and a scan of the roots that comes later finds it. The list of uchunks only grows.
+ *   - The chunk itself. `root` of a uchunk holds its base while it is in use: a chunk
+ *     that is handed out during marking is born black, as any large object; and a scan of the
+ *     roots that comes later finds it. The list of uchunks only grows.
  *   - References in it. The scan reads `front` (acquire), then bits below it, then the words.
  *     The bits of an object are set before `front` grows over it (release), so that all that
  *     lies below the `front` it has read has its bits. Objects bumped later are not scanned in
  *     this cycle, and need not be: a chunk once scanned is black, what lies above `front` is
  *     zero at that time (a chunk is zero when it is mapped, and nothing is handed out twice
- *     before it faults), and everything stored there since comes by gh_store, which shades it:
- *     black allocation.
+ *     before it faults), and everything stored there since comes by gh_store: black
+ *     allocation (barrier.h).
  *   - A word of bits that is changed while it is read: `front` need not be a multiple of 64
  *     words. Both sides use atomic accesses; the bits read beyond `front` are masked.
  *   - A chunk that faults while it is read. Chunks fault only while nobody marks: `barrier`

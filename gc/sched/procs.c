@@ -137,12 +137,13 @@ procs_make_room_locked(struct procs *p, const struct actor *a, bool waited)
 static void
 procs_enqueue_locked(struct procs *p, struct actor *a)
 {
+    /* who is stopped has a claim to what he had: a stop is no reason to change places */
+    bool keeps = procs_stop_wanted(p) && actor_state(a) == ACTOR_WAITING && !a->yield_wanted;
     actor_set_state(a, ACTOR_WAITING);
     a->queued = NULL;
     if (p->first == NULL) {
         p->first = p->last = a;
-    } else if (a->kind == ACTOR_DEDICATED || procs_stop_wanted(p)) {
-        /* who is stopped has a claim to what he had: a stop is no reason to change places */
+    } else if (a->kind == ACTOR_DEDICATED || keeps) {
         a->queued = p->first;
         p->first = a;
     } else {

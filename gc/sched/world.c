@@ -237,6 +237,15 @@ mutator_serve_locked(struct mutator *m)
     }
 }
 
+void
+mutator_serve(struct mutator *m)
+{
+    struct procs *p = &m->sched->procs;
+    lock_acquire(&p->lock);
+    mutator_serve_locked(m);
+    lock_release(&p->lock);
+}
+
 /* --- safepoints --- */
 
 void

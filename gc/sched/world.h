@@ -92,6 +92,9 @@ mutator_safepoint(struct mutator *m)
         mutator_safepoint_slow(m);
 }
 
+/* Owner, RUNNING: answer requests, but keep the processor, whoever wants it or a stop. */
+void mutator_serve(struct mutator *m);
+
 /* --- frames.c --- */
 
 /* First stack of a new mutator: GH_STACK_MIN bytes. False if the OS refuses. */

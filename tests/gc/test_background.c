@@ -160,6 +160,30 @@ idle_heap_is_collected_and_shrinks(void **state)
     close_idle_heap(h, &root, m);
 }
 
+/* Without a cycle for it: GOGC is off, so that none is wanted. What the last one left is swept,
+ * and the scavenger has seen it and sleeps. */
+static void
+idle_heap_shrinks_without_a_collection(void **state)
+{
+    (void)state;
+    void *root = NULL;
+    struct gh_mutator *m;
+    struct gh_heap *h = open_idle_heap(true, &root, &m);
+    struct gh_memstats s = {.heap_sys = UINT64_MAX};
+    gh_set_gogc(m, GH_GOGC_OFF);
+    gh_store(m, &root, NULL);
+    gh_gc(m);
+    gh_read_memstats(h, m, &s);
+    uint32_t cycles = s.num_gc;
+    for (int i = 0; i < 2000 && s.heap_released < s.heap_sys - (3 << 20); i++) {
+        nap(m, 10);
+        gh_read_memstats(h, m, &s);
+    }
+    assert_true(s.heap_released >= s.heap_sys - (3 << 20));
+    assert_int_equal(s.num_gc, cycles);
+    close_idle_heap(h, &root, m);
+}
+
 /* One object of a hundred stays, in each of the 64 slots of the table at `root`. */
 static void
 scatter_survivors(struct gh_mutator *m, void **root)
@@ -494,6 +518,7 @@ main(void)
         cmocka_unit_test(sweeping_is_done_while_nobody_allocates),
         cmocka_unit_test(memory_above_the_goal_goes_back_by_itself),
         cmocka_unit_test(idle_heap_is_collected_and_shrinks),
+        cmocka_unit_test(idle_heap_shrinks_without_a_collection),
         cmocka_unit_test(memory_between_objects_goes_back_on_demand),
         cmocka_unit_test(memory_between_objects_of_an_idle_heap_goes_back),
         cmocka_unit_test(idle_release_can_be_switched_off),

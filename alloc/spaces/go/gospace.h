@@ -40,10 +40,11 @@ struct black_counts {
  * handed out, the mark of each of its slots is set (atomically: markers work on the same
  * bitmaps), and in spans with inline marks the claim for scanning too, so that no marker ever
  * looks into a slot that may hold garbage still. A new object needs no scan, because whatever
- * is stored into it goes through the barrier. What is left of a run when it ends is made white
- * again, or a free slot would count as alive. Runs that are out when marking begins are cut:
- * what has been handed out stays white, the rest is taken anew (gospace_blacken_stw).
- * So the colour of a run is that of its cache (`black`), which changes in a stopped world. */
+ * is stored into it is marked or protected by other paths (docs/design/barrier.md). What is
+ * left of a run when it ends is made white again, or a free slot would count as alive. Runs
+ * that are out when marking begins are cut: what has been handed out stays white, the rest is
+ * taken anew (gospace_blacken_stw). So the colour of a run is that of its cache (`black`),
+ * which changes in a stopped world. */
 struct mcache {
     struct gh_run *runs;                  /* [GH_SPAN_CLASSES]: the mutator's public part */
     struct mspan *alloc[GH_SPAN_CLASSES]; /* span of each run; NULL if none */
