@@ -41,12 +41,10 @@ peer_version(char *text, size_t bytes)
 
 enum { MB_THREADS = 256 };
 
-static struct option mb_options[] = {{"class", "n16", MB_CLASS_NAMES, 0, 0},
-                                     {"mode", "gc", "gc nogc", 0, 0},
-                                     {"n", "0", NULL, 0, MB_N_MAX},
-                                     {"rounds", "3", NULL, 1, 1000},
-                                     {"mib", "512", NULL, 1, 1 << 20},
-                                     {.name = NULL}};
+static struct option mb_options[] = {
+    {"class", "n16", MB_CLASS_NAMES, 0, 0}, {"mode", "gc", "gc nogc", 0, 0},
+    {"n", "0", NULL, 0, MB_N_MAX},          {"rounds", "3", NULL, 1, 1000},
+    {"mib", "512", NULL, 1, 1 << 20},       {.name = NULL}};
 
 /* A thread's; 128 bytes from the next. */
 struct mb_sink {

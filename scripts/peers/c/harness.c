@@ -137,7 +137,8 @@ option_set(const char *name, const char *value, int *threads)
     if (strcmp(name, "threads") == 0) {
         uint64_t most = chosen->threaded ? THREADS_MAX : 1;
         if (!parse_number(value, &n) || n < 1 || n > most)
-            refuse("--threads cannot be %s: it is a whole number from 1 to %" PRIu64, value, most);
+            refuse("--threads cannot be %s: it is a whole number from 1 to %" PRIu64, value,
+                   most);
         *threads = (int)n;
         return;
     }
@@ -147,8 +148,8 @@ option_set(const char *name, const char *value, int *threads)
     if (o->choices != NULL && !is_one_of(value, o->choices))
         refuse("--%s cannot be %s: there are %s", name, value, o->choices);
     if (o->choices == NULL && (!parse_number(value, &n) || n < o->min || n > o->max))
-        refuse("--%s cannot be %s: it is a whole number from %" PRIu64 " to %" PRIu64, name, value,
-               o->min, o->max);
+        refuse("--%s cannot be %s: it is a whole number from %" PRIu64 " to %" PRIu64, name,
+               value, o->min, o->max);
     o->value = value;
 }
 

@@ -13,8 +13,8 @@
  * - set_L2, GB/s: memset of 256 KiB again and again.
  * - bump_BYTES_DRAM, bump_BYTES_L2, ns: take the next object of a region, clear it with 16-byte
  *   stores, write a counter into its first word and its address into a sink (of an object of 8
- *   bytes the counter is all there is). Over half of the buffer, where clearing has to fetch and
- *   write back memory, as in a heap that is much larger than the caches; and over 256 KiB.
+ *   bytes the counter is all there is). Over half of the buffer, where clearing has to fetch
+ * and write back memory, as in a heap that is much larger than the caches; and over 256 KiB.
  * - chase_K, chase_huge_K, ns a load: K independent chains of dependent loads through all
  *   64-byte lines of the buffer, in random order.
  * - gather, gather_huge, ns a load: lines at random places that are known beforehand and

@@ -17,8 +17,8 @@
 /* --- the program --- */
 
 struct option {
-    const char *name;  /* without the dashes */
-    const char *value; /* the default; replaced by what is given */
+    const char *name;    /* without the dashes */
+    const char *value;   /* the default; replaced by what is given */
     const char *choices; /* words, one of which it must be; NULL: a whole number */
     uint64_t min, max;
 };

@@ -8,10 +8,12 @@
 
 enum { TOPICS = 4096, WORDS_1K = 128, WORDS_64 = 6 };
 
-struct option win1k_options[] = {
-    {"slots", "200k", NULL, 1, 1000000000}, {"pushes", "1M", NULL, 1, 4000000000}, {.name = NULL}};
-struct option win64_options[] = {
-    {"slots", "2500k", NULL, 1, 1000000000}, {"pushes", "5M", NULL, 1, 4000000000}, {.name = NULL}};
+struct option win1k_options[] = {{"slots", "200k", NULL, 1, 1000000000},
+                                 {"pushes", "1M", NULL, 1, 4000000000},
+                                 {.name = NULL}};
+struct option win64_options[] = {{"slots", "2500k", NULL, 1, 1000000000},
+                                 {"pushes", "5M", NULL, 1, 4000000000},
+                                 {.name = NULL}};
 
 struct message_1k {
     uint64_t w[WORDS_1K];

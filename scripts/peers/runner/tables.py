@@ -266,6 +266,8 @@ def _aims(report):
     lines = [line for line in report.lines if line.aim is not None and line.ratio is not None]
     short_of = [f"{name_of(line, report.row)} {far(line, line.aim)}{_doubt(line, line.aim)}"
                 for line in lines if not line.verdict(line.aim)]
+    short_of += [f"{name_of(line, report.row)} not judged"
+                 for line in report.lines if line.aim is not None and line.ratio is None]
     if short_of:
         return ", ".join(short_of)
     close = [name_of(line, report.row) for line in lines if line.in_doubt(line.aim)]

@@ -162,6 +162,11 @@ class Verdicts(unittest.TestCase):
         self.assertIn("| 6.00× [4.00..7.00] |", markdown)
         self.assertIn("met; go (within the noise)", markdown)
 
+    def test_an_aim_that_cannot_be_judged_is_not_reached(self):
+        report = self.report([cells.bound("chase_1", aim="<=1.5")], three("goheap", ns=1))
+        markdown = "\n".join(tables.as_markdown(about(), judge.Samples([]), [report]))
+        self.assertIn("| chase_1 not judged |", markdown)
+
     def test_bars_against_the_absent_are_left_out(self):
         report = self.report([cells.times("boehm", ">1"), cells.bound("x", "<1"), cells.times("malloc", ">1")],
                              three("goheap", ns=1), present=("goheap",))
@@ -447,7 +452,7 @@ class Files(unittest.TestCase):
             self.assertRaises(OSError, results.check_writable, os.path.join(path, "below"))
 
     def test_tables_say_what_they_are_not_of(self):
-        few = [record("go", {"ns": 1}, cell="sweep gc")]
+        few = [record("go", {"total_ns_obj": 1}, cell="sweep gc")]
         sweep = {"workload": "sweep", "options": "--log2 23 --mode gc", "threads": 1}
         head = about(quick=True, scale=0.5, interrupted=True, skipped={"boehm": "no gc.h"}, commit="abc-dirty",
                      rows=["sweep gc"], sizes={"sweep gc": sweep})
