@@ -15,16 +15,13 @@
 # linked statically, as goheap is with its allocator; arena; machine. A program that is preloaded
 # or linked must say that the allocator is at work, else it is left out.
 #
-# Sourced (after measure.sh) it builds nothing: build_machine and build_peer are there then.
 # PEERS_OUT names another folder than build/peers, CC another compiler.
 # shellcheck shell=bash
 
-if [ "${BASH_SOURCE[0]}" = "$0" ]; then
-    set -u
-    cd "$(dirname "$0")/../.." || exit 1
-    # shellcheck source=scripts/peers/measure.sh
-    . scripts/peers/measure.sh
-fi
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=scripts/peers/measure.sh
+. scripts/peers/measure.sh
 CC=${CC:-gcc}
 OUT=${PEERS_OUT:-$OUT}
 PEER=$OUT/peer
@@ -204,13 +201,11 @@ build_malloc() { # name
     esac
 }
 
-if [ "${BASH_SOURCE[0]}" = "$0" ]; then
-    case " $* " in
-    *" -"*) usage ;;
-    esac
-    mkdir -p "$OUT" || exit 1
-    # shellcheck disable=SC2048,SC2086 # names have no blanks
-    for peer in ${*:-$ALL_PEERS}; do
-        build_peer "$peer" || exit
-    done
-fi
+case " $* " in
+*" -"*) usage ;;
+esac
+mkdir -p "$OUT" || exit 1
+# shellcheck disable=SC2048,SC2086 # names have no blanks
+for peer in ${*:-$ALL_PEERS}; do
+    build_peer "$peer" || exit
+done

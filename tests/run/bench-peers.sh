@@ -52,7 +52,7 @@ go) [ "$GOGC.$GOMAXPROCS" = 100.2 ] || { echo "wrong settings" >&2; exit 9; }; n
 glibc) case $mode in imm) ns=5 ;; batch) ns=10 ;; *) ns=12 ;; esac ;;
 jemalloc-static) case $mode in imm) ns=6 ;; batch) ns=8 ;; *) ns=14 ;; esac ;;
 jemalloc) echo "a static one is there" >&2; exit 9 ;;
-machine) echo "bump_16B_DRAM 1 ns"; exit ;;
+machine) echo "bump_16B_L2 1 ns"; exit ;;
 esac
 echo "ns_per_op $ns ns"
 echo "wall 0.1 s"
@@ -62,6 +62,7 @@ echo "maxrss 4 MiB"
 echo "checksum $sum -"
 END
 cat > "$TMP/build" <<END
+touch "\$LOG.built"
 for name in go glibc jemalloc jemalloc-static machine; do
     echo "\$name $TMP/\$name"
 done
@@ -101,7 +102,12 @@ grep -q '\[' "$TMP/out" && ! grep -q $'\033' "$TMP/out" || fail "colours in a fi
 [ "$(head -n 18 "$LOG" | tr '\n' ' ')" = "goheap go glibc jemalloc-static glibc jemalloc-static glibc \
 jemalloc-static machine go glibc jemalloc-static glibc jemalloc-static glibc jemalloc-static goheap machine " ] ||
     fail "samples in another order: $(tr '\n' ' ' < "$LOG")"
-grep -q '^| mb p16 t1, ns an object | 2.00 | 30.0 | 15.0× |' "$TMP/r.md" || { fail "markdown"; cat "$TMP/r.md"; }
+grep -qF '| mb p16 t1, ns an object | 2.00 | 30.0 | 15.0× [15.0..15.0] |' "$TMP/r.md" &&
+    grep -qF '[All samples](r.json)' "$TMP/r.md" && grep -qF 'Left out: boehm (there is no gc.h)' "$TMP/r.md" ||
+    { fail "markdown"; cat "$TMP/r.md"; }
+grep -q '"command": "GOHEAP=goheap PEERS_BUILD=build scripts/bench-peers --only .* --json r.json' "$TMP/r.json" ||
+    fail "the command: $(grep '"command"' "$TMP/r.json")"
+grep -q '"mb p16 t1": {' "$TMP/r.json" || fail "what the row is"
 cp "$TMP/out" "$TMP/first"
 
 # a stored run says the same, and goes into a README, once and again
@@ -113,8 +119,29 @@ peers 0 --from "$TMP/r.json" --readme "$TMP/README"
 [ "$(grep -c '15.0×' "$TMP/README")" -eq 1 ] && head -n 1 "$TMP/README" | grep -q head &&
     tail -n 1 "$TMP/README" | grep -q tail || { fail "--readme"; cat "$TMP/README"; }
 echo 'no markers' > "$TMP/README"
-peers 1 --from "$TMP/r.json" --readme "$TMP/README"
+peers 2 --from "$TMP/r.json" --readme "$TMP/README"
 [ "$(cat "$TMP/README")" = 'no markers' ] || fail "--readme wrote without markers"
+
+# what is no file of results, or of other rows
+echo '{"schema": 1, "samples": [' > "$TMP/bad.json"
+peers 2 --from "$TMP/bad.json"
+says "$TMP/bad.json: Expecting"
+sed 's/"round":0/"round":"first"/' "$TMP/r.json" > "$TMP/bad.json"
+peers 2 --from "$TMP/bad.json"
+says "samples[0].round is not a whole number"
+peers 2 --from "$TMP/nowhere"
+says "No such file"
+sed -e 's/mb p16 t1/mb p15 t1/' "$TMP/r.json" > "$TMP/other.json"
+peers 0 --from "$TMP/other.json"
+says "rows not known any more, and left out: mb p15 t1"
+printf '<!-- peers: begin -->\n<!-- peers: end -->\n' > "$TMP/README"
+sed 's/"scale": 1/"scale": 0.5/' "$TMP/r.json" > "$TMP/other.json"
+peers 1 --from "$TMP/other.json" --readme "$TMP/README"
+says "the run was scaled"
+sed 's/"interrupted": false/"interrupted": true/' "$TMP/r.json" > "$TMP/other.json"
+peers 1 --from "$TMP/other.json" --readme "$TMP/README"
+says "the run was interrupted"
+grep -q '15.0×' "$TMP/README" && fail "--readme takes such results"
 
 # too slow
 NS=7 peers 1 "${P16[@]}" -n 3
@@ -136,27 +163,47 @@ ILL_machine=fail peers 1 "${P16[@]}" -n 3
 says "FAILED  machine: exit status 3" "15.0x"
 
 # Ctrl-C: the peer that runs is ended, what there is is kept and shown
-: > "$LOG"
-rm -f "$LOG.hangs"
-GOHEAP=$TMP/goheap ILL_machine=hang python3 -c '
+interrupt() { # arguments...: run it, and stop it once $LOG.hangs is there
+    local child i status
+    : > "$LOG"
+    rm -f "$LOG.hangs"
+    GOHEAP=$TMP/goheap python3 -c '
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
-os.execv(sys.argv[1], sys.argv[1:])' scripts/bench-peers "${P16[@]}" -n 3 > "$TMP/out" 2> "$TMP/err" &
-child=$!
-for ((i = 0; i < 100; i++)); do
-    [ -e "$LOG.hangs" ] && break
-    sleep 0.1
-done
-kill -INT $child
-wait $child
-status=$?
-[ $status -eq 130 ] || { fail "status $status of an interrupted run"; cat "$TMP/err"; }
+os.execv(sys.argv[1], sys.argv[1:])' scripts/bench-peers "$@" > "$TMP/out" 2> "$TMP/err" &
+    child=$!
+    for ((i = 0; i < 100; i++)); do
+        [ -e "$LOG.hangs" ] && break
+        sleep 0.1
+    done
+    kill -INT $child
+    wait $child
+    status=$?
+    [ $status -eq 130 ] || { fail "status $status of an interrupted run"; cat "$TMP/err"; }
+    grep -q Traceback "$TMP/err" && fail "Ctrl-C: $(cat "$TMP/err")"
+}
+ILL_machine=hang interrupt "${P16[@]}" -n 3
 says "interrupted" "15.0x*" "6.00x*"
 grep -q '"interrupted": true' "$TMP/r.json" || fail "the results do not say that they are cut short"
 
-# the command line
+printf '%s\n' 'touch "$LOG.hangs"' 'exec sleep 60' > "$TMP/slow"
+PEERS_BUILD=$TMP/slow interrupt "${P16[@]}" -n 3
+says "interrupted"
+
+# the command line: what can be said before anything is built, is
+rm -f "$LOG.built"
 peers 2 --only nothing
-says "no row has such a name"
+says "no row has such a name" "mb p16 t1, "
+peers 2 --only '^mark rand' --quick
+says "among those of --quick"
+peers 2 --peers go,gibc
+says "there is no gibc; there are: arena, boehm"
+peers 2 "${P16[@]}" --json "$TMP"
+says "--json: $TMP: "
+peers 2 "${P16[@]}" --markdown "$TMP/program/below"
+says "--markdown: $TMP/program/below: "
+peers 2 "${P16[@]}" --scale 0.1 --readme
+[ -e "$LOG.built" ] && fail "built for a wrong command line"
 peers 2 --peers boehm
 says "there is no boehm: there is no gc.h"
 peers 2 -n 2

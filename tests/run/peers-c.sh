@@ -52,6 +52,10 @@ mb --class p16 --mode nogc --mib 1 --rounds 2||ns_per_op"
 
 checksum() { sed -n 's/^checksum \(0x[0-9a-f]\{16\}\) -$/\1/p' "$1"; }
 
+# Not every kernel tells how long threads wait for a core.
+timed="wall cpu maxrss"
+read -r ran _ 2> /dev/null < /proc/self/schedstat && [ "$ran" -gt 0 ] && timed="$timed runq_wait"
+
 # Whether the output in $dir/out has the checksum and all figures.
 judge() { # what checksum figures...
     local what=$1 want=$2 got figure
@@ -59,7 +63,7 @@ judge() { # what checksum figures...
     checks=$((checks + 1))
     got=$(checksum "$dir/out")
     [ "$got" = "$want" ] || fail "$what: checksum ${got:-missing}, not $want"
-    for figure in "$@" wall cpu maxrss runq_wait; do
+    for figure in "$@" $timed; do
         grep -q "^$figure [0-9][0-9.e+-]* [^ ]*$" "$dir/out" || fail "$what: no figure $figure"
     done
 }
@@ -114,13 +118,41 @@ done <<< "$CASES"
 
 # --- the peers ---
 
+# Each command line must be refused: status 2, one line that says why, nothing else.
+refuses() { # peer program command lines...
+    local peer=$1 program=$2 wrong status
+    shift 2
+    for wrong; do
+        checks=$((checks + 1))
+        # shellcheck disable=SC2086 # lists of words
+        $program $wrong > "$dir/out" 2> "$dir/err"
+        status=$?
+        [ $status = 2 ] && [ "$(wc -l < "$dir/err")" = 1 ] && [ ! -s "$dir/out" ] ||
+            fail "$peer: '$wrong': status $status, and not one line of why"
+    done
+}
+
 while read -r peer program variables; do
     case $peer in
-    SKIP | VERSION | go) continue ;;
+    SKIP | VERSION) continue ;;
+    go)
+        refuses go "$program" "" no-such-workload "binary-trees --no-such-option 1" "binary-trees --depth x" \
+            "gcbench --threads 2" "gcbench --threads 1 more" "sweep --log2 -1" "sweep --log2 64" "mb --class n7" \
+            "mb --mode imm" "mark --shape ring" "mb --threads 0" "mb --threads 257" "handoff --shape x" \
+            "mb --n 99999999999999999999" "large --window 0" "win1k --slots 10 --pushes 5" "churn --slots 1 --threads 2" \
+            "collect --n 0" "collect --help"
+        continue
+        ;;
     machine)
         peers=$((peers + 1)) checks=$((checks + 1))
         $program bump_16B_L2 | grep -q '^bump_16B_L2 [0-9.e+-]* ns/op$' || fail "machine: no bump_16B_L2"
+        $program bump_8B_L2 | grep -q '^bump_8B_L2 [0-9.e+-]* ns/op$' || fail "machine: no bump_8B_L2"
         $program no-such-row 2> /dev/null && fail "machine takes a row that is none"
+        # what the comparison asks for is what there is
+        ! command -v python3 > /dev/null || diff <($program list) <(python3 -Bc 'import sys
+sys.path.insert(0, "scripts/peers")
+from runner import cells
+print("\n".join(cells.MACHINE))') || fail "machine: other rows than in cells.py"
         continue
         ;;
     esac
@@ -129,15 +161,11 @@ while read -r peer program variables; do
         # shellcheck disable=SC2086 # variables, none with blanks
         [ -z "$case" ] || try "$peer" "$program" "$case" "$options" "$figures" $variables
     done <<< "$CASES"
-    for wrong in "" "no-such-workload" "binary-trees --no-such-option 1" "binary-trees --depth x" \
-        "binary-trees --depth" "gcbench --threads 2"; do
-        checks=$((checks + 1))
-        # shellcheck disable=SC2086
-        $program $wrong > "$dir/out" 2> "$dir/err"
-        status=$?
-        [ $status = 2 ] && [ "$(wc -l < "$dir/err")" = 1 ] && [ ! -s "$dir/out" ] ||
-            fail "$peer: '$wrong': status $status, and not one line of why"
-    done
+    refuses "$peer" "$program" "" "no-such-workload" "binary-trees --no-such-option 1" "binary-trees --depth x" \
+        "binary-trees --depth" "gcbench --threads 2" "binary-trees --depth -1" "binary-trees --depth 31" \
+        "gcbench --array 99999999999999999999" "gcbench --array 9999999999999999G" "binary-trees --threads 257"
+    [ "$peer" = arena ] || refuses "$peer" "$program" "sweep --log2 64" "mb --class n7" "mb --mode no" \
+        "churn --slots 1 --threads 2" "win64 --slots 10 --pushes 5" "start --threads 2"
 done < "$dir/peers"
 
 echo "$peers peers, $checks checks, $fails failures"

@@ -10,7 +10,7 @@
 enum { MODULUS = 1000003, SIZES = 256, FILL_SEED = 1, SEED = 1000 };
 
 struct option churn_options[] = {
-    {"slots", "1M", NULL, 1}, {"ops", "5M", NULL, 1}, {.name = NULL}};
+    {"slots", "1M", NULL, 1, 1000000000}, {"ops", "5M", NULL, 1, 4000000000}, {.name = NULL}};
 
 struct node {
     struct node *next;
@@ -137,7 +137,7 @@ churn_run(int threads)
                       .threads = threads,
                       .latencies = latencies_make(threads)};
     if (s.slots < (uint64_t)threads)
-        fail("--slots must be at least the threads");
+        refuse("--slots must be at least --threads");
     sizes_make();
     int64_t from = now_ns();
     uint64_t seed = FILL_SEED, nodes = 0;

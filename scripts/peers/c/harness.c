@@ -4,6 +4,7 @@
 #include "scripts/peers/c/memory.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -19,16 +20,29 @@ static const struct workload *chosen;
 
 /* --- errors --- */
 
+static void __attribute__((noreturn, format(printf, 2, 0)))
+stop(int status, const char *format, va_list args)
+{
+    fprintf(stderr, "peer %s: ", chosen == NULL ? "" : chosen->name);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    exit(status);
+}
+
 void
 fail(const char *format, ...)
 {
     va_list args;
-    fprintf(stderr, "peer %s: ", chosen == NULL ? "" : chosen->name);
     va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    exit(1);
+    stop(1, format, args);
+}
+
+void
+refuse(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    stop(2, format, args);
 }
 
 void *
@@ -39,11 +53,19 @@ must(void *p)
     return p;
 }
 
-static void __attribute__((noreturn)) usage(const char *what, const char *word)
+/* What is wrong, and which workloads there are, or which options the chosen one has. */
+static void __attribute__((noreturn, format(printf, 1, 2))) usage(const char *format, ...)
 {
-    fprintf(stderr, "usage: peer WORKLOAD [--option value ...]: %s%s; there are:", what, word);
-    for (const struct workload *w = peer_workloads; w->name != NULL; w++)
+    va_list args;
+    fputs("usage: peer WORKLOAD [--option value ...]: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputs("; there are:", stderr);
+    for (const struct workload *w = peer_workloads; chosen == NULL && w->name != NULL; w++)
         fprintf(stderr, " %s", w->name);
+    if (chosen != NULL)
+        fputs(" --threads", stderr);
     for (struct option *o = chosen == NULL ? NULL : chosen->options; o != NULL && o->name; o++)
         fprintf(stderr, " --%s", o->name);
     fputc('\n', stderr);
@@ -59,18 +81,21 @@ parse_number(const char *text, uint64_t *n)
     char *end;
     if (*text < '0' || *text > '9')
         return false;
-    *n = strtoull(text, &end, 10);
+    errno = 0;
+    uint64_t plain = strtoull(text, &end, 10);
     uint64_t factor = *end == 'k' ? 1000 : *end == 'M' ? 1000000 : *end == 'G' ? 1000000000 : 1;
-    *n *= factor;
-    return end[factor > 1] == '\0';
+    bool fits = errno == 0 && !__builtin_mul_overflow(plain, factor, n);
+    return fits && end[factor > 1] == '\0';
 }
 
 /* Whether `word` is one of the words of `list`. */
 static bool
 is_one_of(const char *word, const char *list)
 {
-    size_t length = strlen(word);
-    for (const char *at = list; length > 0 && (at = strstr(at, word)) != NULL; at++)
+    size_t length = strcspn(word, " ");
+    if (length == 0 || word[length] != '\0')
+        return false;
+    for (const char *at = list; (at = strstr(at, word)) != NULL; at++)
         if ((at == list || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\0'))
             return true;
     return false;
@@ -110,17 +135,21 @@ option_set(const char *name, const char *value, int *threads)
 {
     uint64_t n = 0;
     if (strcmp(name, "threads") == 0) {
-        if (!parse_number(value, &n) || n < 1 || n > (chosen->threaded ? THREADS_MAX : 1))
-            usage("--threads cannot be ", value);
+        uint64_t most = chosen->threaded ? THREADS_MAX : 1;
+        if (!parse_number(value, &n) || n < 1 || n > most)
+            refuse("--threads cannot be %s: it is a whole number from 1 to %" PRIu64, value,
+                   most);
         *threads = (int)n;
         return;
     }
     struct option *o = option_find(name);
     if (o == NULL)
-        usage("there is no option --", name);
-    if (o->choices != NULL ? !is_one_of(value, o->choices)
-                           : !parse_number(value, &n) || n < o->min)
-        usage("an option cannot be ", value);
+        usage("there is no option --%s", name);
+    if (o->choices != NULL && !is_one_of(value, o->choices))
+        refuse("--%s cannot be %s: there are %s", name, value, o->choices);
+    if (o->choices == NULL && (!parse_number(value, &n) || n < o->min || n > o->max))
+        refuse("--%s cannot be %s: it is a whole number from %" PRIu64 " to %" PRIu64, name,
+               value, o->min, o->max);
     o->value = value;
 }
 
@@ -131,9 +160,9 @@ options_parse(char **words, int *threads)
         const char *name = *words;
         name += strncmp(name, "--", 2) == 0 ? 2 : 1;
         if ((*words)[0] != '-')
-            usage("no option: ", *words);
+            usage("no option: %s", *words);
         if (words[1] == NULL)
-            usage("no value of ", *words);
+            usage("no value of %s", *words);
         option_set(name, words[1], threads);
     }
 }
@@ -175,20 +204,24 @@ status_kib(const char *key)
     return kib;
 }
 
-/* The time that all threads there are have stood in line for a core; 0 if the kernel does not
- * tell. The second of three numbers of each. */
+/* The time that all threads there are have stood in line for a core: the second of three
+ * numbers of each. The first is how long it ran; if that is 0 for all, the kernel does not
+ * count, and nothing is known. */
 static uint64_t
-runq_wait_ns(void)
+runq_wait_ns(bool *known)
 {
     uint64_t sum = 0;
+    *known = false;
     DIR *tasks = opendir("/proc/self/task");
     for (const struct dirent *e; tasks != NULL && (e = readdir(tasks)) != NULL;) {
         char path[300];
         snprintf(path, sizeof path, "/proc/self/task/%s/schedstat", e->d_name);
         FILE *f = e->d_name[0] == '.' ? NULL : fopen(path, "re");
-        uint64_t wait = 0;
-        if (f != NULL && fscanf(f, "%*u %" SCNu64, &wait) == 1)
+        uint64_t ran = 0, wait = 0;
+        if (f != NULL && fscanf(f, "%" SCNu64 " %" SCNu64, &ran, &wait) == 2) {
             sum += wait;
+            *known |= ran > 0;
+        }
         if (f != NULL)
             fclose(f);
     }
@@ -200,7 +233,7 @@ runq_wait_ns(void)
 void
 stopwatch_begin(struct stopwatch *w)
 {
-    w->runq_wait_at = runq_wait_ns();
+    w->runq_wait_at = runq_wait_ns(&w->runq_wait_known);
     w->cpu_at = cpu_ns();
     w->wall_at = now_ns();
 }
@@ -210,7 +243,7 @@ stopwatch_end(struct stopwatch *w)
 {
     w->wall_ns += now_ns() - w->wall_at;
     w->cpu_ns += cpu_ns() - w->cpu_at;
-    uint64_t wait = runq_wait_ns();
+    uint64_t wait = runq_wait_ns(&w->runq_wait_known);
     w->runq_wait_ns += wait > w->runq_wait_at ? wait - w->runq_wait_at : 0;
     w->peak_kib = status_kib("VmHWM");
 }
@@ -316,7 +349,8 @@ emit_stopwatch(const struct stopwatch *w)
     emit("wall", (double)w->wall_ns / 1e9, "s");
     emit("cpu", (double)w->cpu_ns / 1e9, "s");
     emit("maxrss", (double)w->peak_kib / 1024, "MiB");
-    emit("runq_wait", (double)w->runq_wait_ns / 1e9, "s");
+    if (w->runq_wait_known)
+        emit("runq_wait", (double)w->runq_wait_ns / 1e9, "s");
 }
 
 int
@@ -326,7 +360,7 @@ main(int argc, char **argv)
     char text[256];
     peer_start(argc > 1 ? argv[1] : "");
     if (argc < 2)
-        usage("which workload?", "");
+        usage("which workload?");
     if (argc == 2 && strcmp(argv[1], "version") == 0) {
         puts(peer_version(text, sizeof text));
         return 0;
@@ -335,7 +369,7 @@ main(int argc, char **argv)
         if (strcmp(w->name, argv[1]) == 0)
             chosen = w;
     if (chosen == NULL)
-        usage("there is no workload ", argv[1]);
+        usage("there is no workload %s", argv[1]);
     options_parse(argv + 2, &threads);
     chosen->run(threads);
     return fflush(stdout) == 0 ? 0 : 1;

@@ -7,9 +7,9 @@
 
 enum { SEED = 13, TOUCH = 4096, BASES = 7 };
 
-struct option large_options[] = {{"n", "20k", NULL, 1},
-                                 {"window", "64", NULL, 1},
-                                 {"mode", "touch", "touch zero", 0},
+struct option large_options[] = {{"n", "20k", NULL, 1, 1000000000},
+                                 {"window", "64", NULL, 1, 1000000},
+                                 {"mode", "touch", "touch zero", 0, 0},
                                  {.name = NULL}};
 
 static uint8_t **volatile ring;

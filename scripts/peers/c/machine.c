@@ -12,9 +12,9 @@
  *   at a time, each on its part of the buffer.
  * - set_L2, GB/s: memset of 256 KiB again and again.
  * - bump_BYTES_DRAM, bump_BYTES_L2, ns: take the next object of a region, clear it with 16-byte
- *   stores, write a counter into its first word and its address into a sink. Over half of the
- *   buffer, where clearing has to fetch and write back memory, as in a heap that is much larger
- *   than the caches; and over 256 KiB.
+ *   stores, write a counter into its first word and its address into a sink (of an object of 8
+ *   bytes the counter is all there is). Over half of the buffer, where clearing has to fetch
+ * and write back memory, as in a heap that is much larger than the caches; and over 256 KiB.
  * - chase_K, chase_huge_K, ns a load: K independent chains of dependent loads through all
  *   64-byte lines of the buffer, in random order.
  * - gather, gather_huge, ns a load: lines at random places that are known beforehand and
@@ -215,7 +215,7 @@ bump(size_t region_bytes, size_t object_bytes, uint64_t objects)
         uint64_t *object = (uint64_t *)(void *)next;
         next += object_bytes;
 #pragma GCC unroll 16
-        for (size_t at = 0; at < object_bytes; at += 16)
+        for (size_t at = 0; at + 16 <= object_bytes; at += 16)
             _mm_storeu_si128((__m128i *)(void *)((char *)object + at), _mm_setzero_si128());
         object[0] = i;
         sink = object;
@@ -233,6 +233,7 @@ bump(size_t region_bytes, size_t object_bytes, uint64_t objects)
     {                                                                    \
         return bump(L2_BYTES, size, L2_BYTES / size * (uint64_t)passes); \
     }
+BUMP(8)
 BUMP(16)
 BUMP(64)
 BUMP(256)
@@ -368,9 +369,11 @@ static const struct row {
     {"read_1core", "GB/s", read_all, 1},
     {"read_2core", "GB/s", read_all, 2},
     {"set_L2", "GB/s", set_l2, 8192},
+    {"bump_8B_DRAM", "ns/op", bump_dram_8, 1},
     {"bump_16B_DRAM", "ns/op", bump_dram_16, 2},
     {"bump_64B_DRAM", "ns/op", bump_dram_64, 2},
     {"bump_256B_DRAM", "ns/op", bump_dram_256, 2},
+    {"bump_8B_L2", "ns/op", bump_l2_8, 3052},
     {"bump_16B_L2", "ns/op", bump_l2_16, 3052},
     {"bump_64B_L2", "ns/op", bump_l2_64, 3052},
     {"bump_256B_L2", "ns/op", bump_l2_256, 3052},

@@ -68,9 +68,9 @@ memory_release(void)
 
 enum { MB_BATCH = 1000, MB_THREADS = 256 };
 
-static struct option mb_options[] = {{"class", "n16", MB_CLASS_NAMES, 0},
-                                     {"mode", "batch", "imm batch batchz", 0},
-                                     {"n", "0", NULL, 0},
+static struct option mb_options[] = {{"class", "n16", MB_CLASS_NAMES, 0, 0},
+                                     {"mode", "batch", "imm batch batchz", 0, 0},
+                                     {"n", "0", NULL, 0, MB_N_MAX},
                                      {.name = NULL}};
 
 /* A thread's; 128 bytes from the next. */

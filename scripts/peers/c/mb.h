@@ -16,6 +16,8 @@
     X(n32k, 32768, false, 150000, 0)  \
     X(n64k, 65536, false, 80000, 0)
 
+#define MB_N_MAX UINT64_C(1000000000000)
+
 #define MB_CLASS_NAMES "n8 n16 p16 p64 n256 p1024 n4096 n32k n64k"
 
 /* Write what an object of a class gets written: constants of the loop it stands in. */

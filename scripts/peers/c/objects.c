@@ -10,9 +10,9 @@
 enum { SWEEP_SEED = 11, SWEEP_KEEP = 10, FRAG_SEED = 17, FRAG_KEEP = 100, PAGE_BYTES = 4096 };
 
 struct option sweep_options[] = {
-    {"log2", "24", NULL, 1}, {"mode", "gc", "gc nogc", 0}, {.name = NULL}};
+    {"log2", "24", NULL, 1, 28}, {"mode", "gc", "gc nogc", 0, 0}, {.name = NULL}};
 struct option frag_options[] = {
-    {"log2", "24", NULL, 1}, {"pages", "131072", NULL, 1}, {.name = NULL}};
+    {"log2", "24", NULL, 1, 28}, {"pages", "131072", NULL, 1, 1 << 28}, {.name = NULL}};
 
 struct object {
     struct object *p;

@@ -17,11 +17,10 @@
 /* --- the program --- */
 
 struct option {
-    const char *name;  /* without the dashes */
-    const char *value; /* the default; replaced by what is given */
-    const char
-        *choices; /* words, one of which it must be; NULL: a whole number of `min` at least */
-    uint64_t min;
+    const char *name;    /* without the dashes */
+    const char *value;   /* the default; replaced by what is given */
+    const char *choices; /* words, one of which it must be; NULL: a whole number */
+    uint64_t min, max;
 };
 
 struct workload {
@@ -44,6 +43,8 @@ const char *option_text(const char *name);
 bool option_is(const char *name, const char *value);
 
 void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+/* The same where the command line is to blame. */
+void refuse(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 /* Memory that must be there; `p` itself. */
 void *must(void *p);
 
@@ -53,6 +54,7 @@ void *must(void *p);
 struct stopwatch {
     int64_t wall_ns, cpu_ns; /* cpu: user and system, of the whole process */
     uint64_t runq_wait_ns;   /* how long threads were runnable and had no core */
+    bool runq_wait_known;    /* the kernel tells it */
     int64_t wall_at, cpu_at; /* readings at the begin of the running stretch */
     uint64_t runq_wait_at;
     uint64_t peak_kib; /* VmHWM at the end of the last stretch */

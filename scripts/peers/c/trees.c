@@ -7,9 +7,9 @@
 
 enum { MIN_DEPTH = 4, PROBE = 999 };
 
-struct option binary_trees_options[] = {{"depth", "18", NULL, 1}, {.name = NULL}};
+struct option binary_trees_options[] = {{"depth", "18", NULL, 1, 30}, {.name = NULL}};
 struct option gcbench_options[] = {
-    {"depth", "18", NULL, 6}, {"array", "500k", NULL, 2000}, {.name = NULL}};
+    {"depth", "18", NULL, 6, 28}, {"array", "500k", NULL, 2000, 1000000000}, {.name = NULL}};
 
 static uint64_t
 nodes_of(int depth)

@@ -8,10 +8,12 @@
 
 enum { TOPICS = 4096, WORDS_1K = 128, WORDS_64 = 6 };
 
-struct option win1k_options[] = {
-    {"slots", "200k", NULL, 1}, {"pushes", "1M", NULL, 1}, {.name = NULL}};
-struct option win64_options[] = {
-    {"slots", "2500k", NULL, 1}, {"pushes", "5M", NULL, 1}, {.name = NULL}};
+struct option win1k_options[] = {{"slots", "200k", NULL, 1, 1000000000},
+                                 {"pushes", "1M", NULL, 1, 4000000000},
+                                 {.name = NULL}};
+struct option win64_options[] = {{"slots", "2500k", NULL, 1, 1000000000},
+                                 {"pushes", "5M", NULL, 1, 4000000000},
+                                 {.name = NULL}};
 
 struct message_1k {
     uint64_t w[WORDS_1K];
@@ -174,7 +176,7 @@ window_run(int threads, bool small)
                        .id = small ? id_64 : id_1k,
                        .latencies = latencies_make(threads)};
     if (o.slots < (uint64_t)threads || o.pushes < o.slots)
-        fail("--slots must be at least the threads, and at most --pushes");
+        refuse("--slots must be at least --threads, and at most --pushes");
     if (small) {
         stopwatch_begin(&w);
         topics_make();

@@ -51,7 +51,7 @@ func shortLived(maxDepth, t, threads int) uint64 {
 }
 
 func binaryTrees(flags *flag.FlagSet) func(threads int) error {
-	depth := flags.Int("depth", 18, "depth of the long-lived tree")
+	depth := number(flags, "depth", 18, 1, 30, "depth of the long-lived tree")
 	return func(threads int) error {
 		var w stopwatch
 		w.begin()

@@ -71,9 +71,12 @@ func churnSum() (sum, nodes uint64, err error) {
 }
 
 func churn(flags *flag.FlagSet) func(threads int) error {
-	slots := flags.Int("slots", 1_000_000, "length of the table")
-	ops := flags.Int("ops", 5_000_000, "operations, of all threads")
+	slots := number(flags, "slots", 1_000_000, 1, 1e9, "length of the table")
+	ops := number(flags, "ops", 5_000_000, 1, 4e9, "operations, of all threads")
 	return func(threads int) error {
+		if *slots < threads {
+			return fmt.Errorf("%w: -slots must be at least -threads", errUsage)
+		}
 		from := clock()
 		churnTable = make([]*churnNode, *slots)
 		seed := random(1)

@@ -17,11 +17,8 @@ func forcedCollections() int {
 }
 
 func collect(flags *flag.FlagSet) func(threads int) error {
-	n := flags.Int("n", 1000, "collections that are timed")
+	n := number(flags, "n", 1000, 1, 1e9, "collections that are timed")
 	return func(threads int) error {
-		if threads != 1 || *n < 1 {
-			return fmt.Errorf("runs on one thread, and collects at least once")
-		}
 		for range collectWarmup {
 			runtime.GC()
 		}

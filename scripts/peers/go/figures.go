@@ -55,7 +55,9 @@ func (w *stopwatch) emit() {
 
 	emit("wall", w.wall.Seconds(), "s")
 	emit("cpu", w.cpu.Seconds(), "s")
-	emit("runq_wait", w.wait.Seconds(), "s")
+	if w.waitKnown {
+		emit("runq_wait", w.wait.Seconds(), "s")
+	}
 	emit("maxrss", w.peak, "MiB")
 	emit("cycles", float64(m.NumGC), "cycles")
 	emit("gc_cpu_fraction", m.GCCPUFraction, "-")

@@ -24,21 +24,11 @@ var (
 
 func fragFill(n int) {
 	fragObjects = make([]*fragObject, n)
-	for i := range fragObjects {
-		o := new(fragObject)
-		o.w[0] = uint64(i)
-		fragObjects[i] = o
-	}
+	fillSlots(fragObjects)
 }
 
-func fragDrop() (dropped uint64) {
-	seed := random(17)
-	for i := range fragObjects {
-		if index(high(seed.draw()), 100) != 0 {
-			fragObjects[i] = nil
-			dropped++
-		}
-	}
+func fragDrop() (dropped int) {
+	dropped = dropSlots(fragObjects, random(17), 100)
 	runtime.GC()
 	return dropped
 }
@@ -52,14 +42,14 @@ func fragAlloc(n int) {
 	}
 }
 
-func fragSum(dropped uint64) (sum uint64, err error) {
+func fragSum(dropped int) (sum uint64, err error) {
 	for i, p := range fragPages {
 		if p[0] != uint64(i) {
 			return 0, fmt.Errorf("page %d holds %d", i, p[0])
 		}
 		sum += p[0]
 	}
-	survivors := uint64(0)
+	survivors := 0
 	for i, o := range fragObjects {
 		if o == nil {
 			continue
@@ -70,20 +60,17 @@ func fragSum(dropped uint64) (sum uint64, err error) {
 		survivors++
 		sum += o.w[0]
 	}
-	if survivors+dropped != uint64(len(fragObjects)) {
+	if survivors+dropped != len(fragObjects) {
 		return 0, fmt.Errorf("%d objects survive, %d were dropped", survivors, dropped)
 	}
 	return sum, nil
 }
 
 func fragmentation(flags *flag.FlagSet) func(threads int) error {
-	log2 := flags.Int("log2", 24, "2^log2 objects of 64 bytes, and a table of references")
-	pages := flags.Int("pages", 131072, "4096-byte objects allocated at the end")
+	log2 := number(flags, "log2", 24, 1, 28, "2^log2 objects of 64 bytes, and a table of references")
+	pages := number(flags, "pages", 131072, 1, 1<<28, "4096-byte objects allocated at the end")
 	return func(threads int) error {
-		if threads != 1 {
-			return fmt.Errorf("runs on one thread")
-		}
-		var dropped uint64
+		var dropped int
 		steps := []struct {
 			name string
 			work func()

@@ -55,12 +55,9 @@ func (n *benchNode) count() uint64 {
 var benchSink *benchNode
 
 func gcbench(flags *flag.FlagSet) func(threads int) error {
-	stretch := flags.Int("depth", 18, "depth of the stretch tree; the others are up to two less")
-	array := flags.Int("array", 500_000, "length of the array of numbers")
+	stretch := number(flags, "depth", 18, 6, 28, "depth of the stretch tree; the others are up to two less")
+	array := number(flags, "array", 500_000, 2000, 1e9, "length of the array of numbers")
 	return func(threads int) error {
-		if threads != 1 {
-			return fmt.Errorf("runs on one thread")
-		}
 		deepest := *stretch - 2
 		nodes := nodesOf(*stretch) + nodesOf(deepest)
 		var w stopwatch

@@ -165,26 +165,23 @@ func handoffLink(items, k, shares, from, to, capacity int) {
 }
 
 func handoff(flags *flag.FlagSet) func(threads int) error {
-	items := flags.Int("items", 5_000_000, "items handed over, by all threads together")
-	shape := flags.String("shape", "pairs", "pairs or ring")
-	capacity := flags.Int("capacity", 256, "items that a channel holds")
-	keep := flags.Int("keep", 20_000, "items that a receiver keeps before it drops them")
+	items := number(flags, "items", 5_000_000, 1, 1e12, "items handed over, by all threads together")
+	shape := choice(flags, "shape", "pairs", []string{"pairs", "ring"}, "who hands to whom")
+	capacity := number(flags, "capacity", 256, 1, 1e8, "items that a channel holds")
+	keep := number(flags, "keep", 20_000, 1, 1e9, "items that a receiver keeps before it drops them")
 	return func(threads int) error {
 		handoffThreads = make([]handoffThread, threads)
 		for t := range handoffThreads {
 			handoffThreads[t].window = make([]*handoffItem, *keep)
 		}
-		switch *shape {
-		case "ring":
+		if *shape == "ring" {
 			for t := range threads {
 				handoffLink(*items, t, threads, t, (t+1)%threads, *capacity)
 			}
-		case "pairs":
+		} else {
 			for k := 0; 2*k < threads; k++ {
 				handoffLink(*items, k, (threads+1)/2, 2*k, min(2*k+1, threads-1), *capacity)
 			}
-		default:
-			return fmt.Errorf("there is no shape %q", *shape)
 		}
 		var w stopwatch
 		parallel(threads, &w, func(t int) { handoffThreads[t].run() })

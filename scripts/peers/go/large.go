@@ -36,12 +36,9 @@ func checkLarge(n int) (bytes uint64, err error) {
 }
 
 func large(flags *flag.FlagSet) func(threads int) error {
-	n := flags.Int("n", 20_000, "blocks allocated")
-	window := flags.Int("window", 64, "blocks alive at a time")
+	n := number(flags, "n", 20_000, 1, 1e9, "blocks allocated")
+	window := number(flags, "window", 64, 1, 1e6, "blocks alive at a time")
 	return func(threads int) error {
-		if threads != 1 || *n < 1 || *window < 1 {
-			return fmt.Errorf("runs on one thread, with at least one block alive")
-		}
 		largeRing = make([][]byte, *window)
 		seed := random(13)
 		var w stopwatch

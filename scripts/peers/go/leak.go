@@ -38,9 +38,9 @@ func emitBlocks(lists []blockList) error {
 }
 
 func leak(flags *flag.FlagSet) func(threads int) error {
-	target := flags.Int("target", 1_000_000_000, "bytes retained at the end, by all threads together")
-	step := flags.Int("step", 16_000_000, "bytes retained in a step")
-	garbage := flags.Int("garbage", 16_000_000, "bytes made and dropped after each step")
+	target := number(flags, "target", 1_000_000_000, 1, 1e14, "bytes retained at the end, by all threads together")
+	step := number(flags, "step", 16_000_000, 1, 1e14, "bytes retained in a step")
+	garbage := number(flags, "garbage", 16_000_000, 0, 1e14, "bytes made and dropped after each step")
 	return func(threads int) error {
 		leakLists = newBlockLists(threads)
 		emit("rss_before", residentMiB("VmRSS"), "MiB")

@@ -136,18 +136,19 @@ func countMarkList() (alive int) {
 	return alive
 }
 
+func shapeNames() (names []string) {
+	for _, s := range markShapes {
+		names = append(names, s.name)
+	}
+	return names
+}
+
 func mark(flags *flag.FlagSet) func(threads int) error {
-	name := flags.String("shape", "tree", "tree, rand, list or shuf")
-	log2 := flags.Int("log2", 0, "2^log2 objects (tree: levels); 0: the shape's own, 1 GiB in all")
-	collections := flags.Int("collections", 5, "collections that are timed")
+	name := choice(flags, "shape", "tree", shapeNames(), "of the heap")
+	log2 := number(flags, "log2", 0, 0, 30, "2^log2 objects (tree: levels); 0: the shape's own, 1 GiB in all")
+	collections := number(flags, "collections", 5, 1, 1000, "collections that are timed")
 	return func(threads int) error {
 		i := slices.IndexFunc(markShapes, func(s markShape) bool { return s.name == *name })
-		if i < 0 {
-			return fmt.Errorf("there is no shape %q", *name)
-		}
-		if threads != 1 || *collections < 1 {
-			return fmt.Errorf("runs on one thread, and collects at least once")
-		}
 		shape := markShapes[i]
 		if *log2 == 0 {
 			*log2 = shape.log2

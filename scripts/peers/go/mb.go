@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"unsafe"
 )
 
@@ -111,31 +112,30 @@ var classTable = []class{
 // sinks is global: what is stored there is on the heap, whatever the compiler thinks of it.
 var sinks []sinkSlot
 
+func classNames() (names []string) {
+	for _, c := range classTable {
+		names = append(names, c.name)
+	}
+	return names
+}
+
 func microbenchmark(flags *flag.FlagSet) func(threads int) error {
-	name := flags.String("class", "n16", "what is allocated: n8 n16 p16 p64 n256 p1024 n4096 n32k n64k")
-	mode := flags.String("mode", "gc", "gc or nogc")
-	n := flags.Int("n", 0, "mode gc: objects a thread; 0: the class's own number")
-	rounds := flags.Int("rounds", 3, "mode nogc: timed rounds")
+	name := choice(flags, "class", "n16", classNames(), "what is allocated")
+	mode := choice(flags, "mode", "gc", []string{"gc", "nogc"}, "collector on or off")
+	n := number(flags, "n", 0, 0, 1e12, "mode gc: objects a thread; 0: the class's own number")
+	rounds := number(flags, "rounds", 3, 1, 1000, "mode nogc: timed rounds")
 	return func(threads int) error {
 		sinks = make([]sinkSlot, threads)
-		for _, c := range classTable {
-			if c.name != *name {
-				continue
-			}
-			switch *mode {
-			case "gc":
-				if *n == 0 {
-					*n = c.n
-				}
-				var w stopwatch
-				parallel(threads, &w, func(t int) { c.loop(&sinks[t], *n) })
-				return c.finish(&w, *n, 1)
-			case "nogc":
-				return c.withoutCollector(threads, *rounds)
-			}
-			return fmt.Errorf("there is no mode %q", *mode)
+		c := classTable[slices.Index(classNames(), *name)]
+		if *mode == "nogc" {
+			return c.withoutCollector(threads, *rounds)
 		}
-		return fmt.Errorf("there is no class %q", *name)
+		if *n == 0 {
+			*n = c.n
+		}
+		var w stopwatch
+		parallel(threads, &w, func(t int) { c.loop(&sinks[t], *n) })
+		return c.finish(&w, *n, 1)
 	}
 }
 

@@ -29,10 +29,10 @@ func (l *blockList) thin(seed *random, base, peak uint64) (right bool) {
 }
 
 func spike(flags *flag.FlagSet) func(threads int) error {
-	size := flags.Int("base", 32_000_000, "bytes alive when the heap is small, of all threads together")
-	factor := flags.Int("factor", 8, "how many times that are alive at the peak")
-	rounds := flags.Int("rounds", 5, "rises and falls")
-	settle := flags.Int("settle", 5, "seconds of idleness at the end")
+	size := number(flags, "base", 32_000_000, 1, 1e12, "bytes alive when the heap is small, of all threads together")
+	factor := number(flags, "factor", 8, 2, 1000, "how many times that are alive at the peak")
+	rounds := number(flags, "rounds", 5, 1, 1e6, "rises and falls")
+	settle := number(flags, "settle", 5, 0, 86400, "seconds of idleness at the end")
 	return func(threads int) error {
 		base := perThread(*size, threads)
 		peak := base * uint64(*factor)

@@ -17,6 +17,7 @@ type stopwatch struct {
 	wall, cpu, wait   time.Duration
 	from              time.Time
 	cpuFrom, waitFrom time.Duration
+	waitKnown         bool    // the kernel tells it
 	peak              float64 // MiB: VmHWM at the end of the last section
 }
 
@@ -28,9 +29,9 @@ func processCPU() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// processWait is the sum of what /proc says of each thread: 0 if it does not. Threads that have
-// ended are missing; the runtime keeps its own.
-func processWait() (wait time.Duration) {
+// processWait is the sum of what /proc says of each thread; not known if it does not say, or says
+// that none has ever run. Threads that have ended are missing; the runtime keeps its own.
+func processWait() (wait time.Duration, known bool) {
 	files, _ := filepath.Glob("/proc/self/task/*/schedstat")
 	for _, name := range files {
 		text, err := os.ReadFile(name)
@@ -39,12 +40,13 @@ func processWait() (wait time.Duration) {
 			fmt.Sscan(string(text), &ran, &waited)
 		}
 		wait += time.Duration(waited)
+		known = known || ran > 0
 	}
-	return wait
+	return wait, known
 }
 
 func (w *stopwatch) begin() {
-	w.waitFrom = processWait()
+	w.waitFrom, _ = processWait()
 	w.cpuFrom = processCPU()
 	w.from = time.Now()
 }
@@ -52,7 +54,9 @@ func (w *stopwatch) begin() {
 func (w *stopwatch) end() {
 	w.wall += time.Since(w.from)
 	w.cpu += processCPU() - w.cpuFrom
-	w.wait += max(processWait()-w.waitFrom, 0)
+	wait, known := processWait()
+	w.wait += max(wait-w.waitFrom, 0)
+	w.waitKnown = known
 	w.peak = residentMiB("VmHWM")
 }
 

@@ -1,4 +1,5 @@
-// Workload sweep: nine objects of ten are reclaimed, and their places used again. One thread.
+// Workload sweep: nine objects of ten are reclaimed, and their places used again. One thread. frag.go
+// has its objects and fills and empties slots as they are here.
 
 package main
 
@@ -36,12 +37,9 @@ func dropSlots(slots []*fragObject, seed random, keepOneIn int) (dropped int) {
 var sweepSlots []*fragObject
 
 func sweep(flags *flag.FlagSet) func(threads int) error {
-	log2 := flags.Int("log2", 24, "2^log2 objects of 64 bytes, and a table of references")
-	mode := flags.String("mode", "gc", "gc, or nogc: collector off while the table is refilled")
+	log2 := number(flags, "log2", 24, 1, 28, "2^log2 objects of 64 bytes, and a table of references")
+	mode := choice(flags, "mode", "gc", []string{"gc", "nogc"}, "nogc: collector off while the table is refilled")
 	return func(threads int) error {
-		if threads != 1 || *mode != "gc" && *mode != "nogc" {
-			return fmt.Errorf("runs on one thread, in mode gc or nogc")
-		}
 		sweepSlots = make([]*fragObject, 1<<*log2)
 		fillSlots(sweepSlots)
 		dropped := dropSlots(sweepSlots, random(11), 10)

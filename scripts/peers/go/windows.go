@@ -64,8 +64,8 @@ type window struct{ slots, count *int }
 
 func windowFlags(flags *flag.FlagSet, slots, count int) window {
 	return window{
-		flags.Int("slots", slots, "messages alive, of all threads"),
-		flags.Int("pushes", count, "messages made, by all threads"),
+		number(flags, "slots", slots, 1, 1e9, "messages alive, of all threads"),
+		number(flags, "pushes", count, 1, 4e9, "messages made, by all threads"),
 	}
 }
 
@@ -84,6 +84,9 @@ func (o window) wanted(threads int) (sum uint64) {
 // run times all pushes and checks the result: word finds the id of the message in a slot.
 func runWindow[M any](o window, threads int, w *stopwatch, all [][]*M,
 	push func([]*M, int, uint64), word func(m *M, slot int) uint64) error {
+	if *o.slots < threads || *o.count < *o.slots {
+		return fmt.Errorf("%w: -slots must be at least -threads, and at most -pushes", errUsage)
+	}
 	each := make([]latencies, threads)
 	parallel(threads, w, func(t int) {
 		all[t] = make([]*M, share(*o.slots, t+1, threads)-share(*o.slots, t, threads))

@@ -21,6 +21,10 @@ class Line(NamedTuple):
         """True or False: whether a bar is met; None if it cannot be told, or there is none."""
         return None if bar is None or self.ratio is None else bar.met(self.ratio.value)
 
+    def in_doubt(self, bar):
+        """Whether the verdict, which is of medians, would be another for some samples."""
+        return bar is not None and self.ratio is not None and bar.in_doubt(self.ratio)
+
 
 class Report(NamedTuple):
     """A row of the table."""
@@ -111,8 +115,8 @@ def _line(row, bar, samples):
         return Line(figure, bar.kind, figure, None, ratio, must, aim)
     if bar.kind == "bound":
         label, theirs = bar.against, samples.summary(MACHINE, MACHINE, bar.against)
-        if theirs and bar.bytes:
-            theirs = stats.transform(theirs, lambda rate: bar.bytes / rate)  # GB/s is bytes a ns
+        if theirs and bar.bytes:  # GB/s is bytes a ns
+            theirs = stats.transform(theirs, lambda rate: bar.bytes / rate) if theirs.low > 0 else None
     else:
         label, theirs = _theirs(row, bar, figure, samples)
     ratio = None

@@ -7,7 +7,7 @@ import re
 import subprocess
 from typing import NamedTuple
 
-from . import cells
+from . import cells, results
 
 # Both sides of the main comparison have as many processors and let the heap grow as much.
 PROCS, GOGC = 2, 100
@@ -19,9 +19,10 @@ class Peer(NamedTuple):
     environment: dict
 
 
-def _output(argv, **more):
+def _output(argv, environment=None):
     try:
-        done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False, **more)
+        done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False,
+                              env=environment)
     except OSError:
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
@@ -53,6 +54,12 @@ def build(script, names, root):
     return parse_build(done.stdout, root)
 
 
+def known_names():
+    """Of the peers that some row runs."""
+    names = {run.peer for row in cells.ROWS for run in row.runs} - {"goheap", "malloc"}
+    return sorted(names | {"machine", *cells.MALLOCS} | {name + cells.STATIC for name in cells.MALLOCS[1:]})
+
+
 def choose(found, wanted):
     """Those of the peers that run: the wanted ones, or all; but not a library linked dynamically
     beside the same linked statically, unless it is named."""
@@ -68,21 +75,21 @@ SIZES = {"--n": 20, "--ops": 20, "--pushes": 20, "--slots": 20, "--pages": 20, "
 LEAST_LOG2 = 8
 
 
-def scaled(options, factor):
+def scaled(options, scale):
     """The words of options, with the sizes among them multiplied: for trying the runner out."""
     words = options.split()
     for i, word in enumerate(words[:-1]):
         if word in SIZES:
-            words[i + 1] = str(max(int(int(words[i + 1]) * factor), SIZES[word]))
+            words[i + 1] = str(max(int(int(words[i + 1]) * scale), SIZES[word]))
         elif word in ("--depth", "--log2"):
-            words[i + 1] = str(max(int(words[i + 1]) + round(math.log2(factor)), LEAST_LOG2))
+            words[i + 1] = str(max(int(words[i + 1]) + round(math.log2(scale)), LEAST_LOG2))
     return words
 
 
-def command(row, run, peer, factor):
+def command(row, run, peer, scale):
     """argv and further environment of a sample."""
     threads = run.threads or row.threads
-    words = scaled(f"{row.options} {run.options}", factor)
+    words = scaled(f"{row.options} {run.options}", scale)
     if run.peer == "goheap":
         argv = [peer.path, "run", row.workload, *words, "--threads", str(threads), "--procs", str(PROCS),
                 "--gogc", str(GOGC), "--quiet", "--json", "-"]
@@ -128,7 +135,7 @@ def machine_facts():
         "cpu": model[1] if model else platform.machine(),
         "cores": os.cpu_count(),
         "memory_mib": int(memory[1]) // 1024 if memory else None,
-        "kernel": f"{platform.system()} {platform.release()}",
+        "kernel": results.kernel_number(f"{platform.system()} {platform.release()}"),
         "transparent_huge_pages": huge[1] if huge else None,
         "load": _read("/proc/loadavg").split()[:3],
     }
@@ -137,3 +144,11 @@ def machine_facts():
 def goheap_version(path):
     lines = _output([path, "version"]).splitlines()
     return lines[0] if lines else "unknown"
+
+
+def commit_of(path):
+    """What git says of the tree a program was built in; None if that is no tree of git's."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    said = _output(["git", "-C", os.path.dirname(os.path.realpath(path)), "describe", "--always", "--dirty"],
+                   environment)
+    return said or None

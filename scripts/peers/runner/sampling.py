@@ -2,21 +2,25 @@
 
 import contextlib
 import json
+import math
 import os
+import resource
 import signal
 import tempfile
 import time
 from typing import NamedTuple
 
+from . import results
+
 TICK = 1 / os.sysconf("SC_CLK_TCK")
 CORES = os.cpu_count() or 1
 
 # The environment a sample gets is ours, less what would set up a peer behind our back.
-FOREIGN = ("GO", "GOHEAP_", "MALLOC_", "GC_", "MIMALLOC_", "TCMALLOC_", "LD_", "GLIBC_")
+STRIPPED = ("GO", "GOHEAP_", "MALLOC_", "GC_", "MIMALLOC_", "TCMALLOC_", "LD_", "GLIBC_")
 
 
 def clean_environment(further):
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(STRIPPED)}
     return {**kept, "LC_ALL": "C", **further}
 
 
@@ -24,7 +28,6 @@ class Outcome(NamedTuple):
     problem: str  # "" if the program ended well
     out: str
     wall: float  # of the whole process
-    cpu: float
     spawned_ns: int  # CLOCK_MONOTONIC
     foreign: float  # CPU that other processes used meanwhile, in cores
     steal: float  # share of a core
@@ -42,6 +45,25 @@ def _machine_time():
     except OSError:
         return 0.0, 0.0
     return (ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6]) * TICK, ticks[7] * TICK
+
+
+class Watch:
+    """What other processes use from now on. For processes so short that the kernel's clock, which
+    counts in whole ticks, sees nothing in the time of one: a Watch is kept on many of them."""
+
+    def __init__(self):
+        self._from = self._now()
+
+    @staticmethod
+    def _now():
+        usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        busy, stolen = _machine_time()
+        return time.monotonic(), busy - sum(u.ru_utime + u.ru_stime for u in usages), stolen
+
+    def read(self):
+        """Cores that others used, and share of a core that was stolen."""
+        wall, foreign, stolen = (now - then for now, then in zip(self._now(), self._from))
+        return max(0.0, foreign - CORES * TICK) / wall, max(0.0, stolen - TICK) / wall
 
 
 def _alarm(_signal, _frame):
@@ -83,7 +105,7 @@ def _problem(status, timeout, err):
         return ""
     last = err.strip().splitlines()[-1:]
     how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
-    return f"{how}{': ' if last else ''}{' '.join(last)[:200]}"
+    return f"{how}{': ' if last else ''}{results.printable(' '.join(last)[:200])}"
 
 
 def run(argv, environment, timeout):
@@ -96,7 +118,7 @@ def run(argv, environment, timeout):
             pid = os.posix_spawn(argv[0], argv, environment, file_actions=files, setpgroup=0,
                                  setsigdef=[signal.SIGPIPE])
         except OSError as e:
-            return Outcome(f"cannot be started: {e.strerror}", "", 0, 0, spawned, 0, 0)
+            return Outcome(f"cannot be started: {e.strerror}", "", 0, spawned, 0, 0)
         status, cpu = _wait(pid, timeout)
         wall = (time.monotonic_ns() - spawned) / 1e9
         busy_end, stolen_end = _machine_time()
@@ -107,7 +129,7 @@ def run(argv, environment, timeout):
     # the kernel counts in whole ticks, on each core
     foreign = max(0.0, busy_end - busy - cpu - CORES * TICK) / wall
     steal = max(0.0, stolen_end - stolen - TICK) / wall
-    return Outcome(problem, text, wall, cpu, spawned, foreign, steal)
+    return Outcome(problem, text, wall, spawned, foreign, steal)
 
 
 # --- what a program says of itself: figures, and a checksum ---
@@ -124,6 +146,8 @@ def parse_peer(text):
             checksum = int(words[1], 16)
         else:
             figures[words[0]] = float(words[1])
+            if not math.isfinite(figures[words[0]]):
+                raise ValueError(f"not a number: {line[:80]!r}")
     return figures, checksum
 
 
@@ -151,7 +175,8 @@ def derive(figures, workload, threads, outcome):
         figures["cpu"] = figures.pop("first_allocation_cpu") / 1e9  # until then
         figures["maxrss"] = figures["rss"]
     if "minor_faults" in figures and figures.get("maxrss"):
-        figures["refaults"] = figures["minor_faults"] * os.sysconf("SC_PAGE_SIZE") / 2**20 / figures["maxrss"]
+        resident = figures["maxrss"] * 2**20 / os.sysconf("SC_PAGE_SIZE")
+        figures["faults_per_page"] = figures["minor_faults"] / resident
     rate = {"mb": ("ns_per_op", threads), "binary-trees": ("ns_per_node", 1)}.get(workload)
     if rate and figures.get(rate[0]):
         figures["throughput"] = rate[1] * 1e3 / figures[rate[0]]

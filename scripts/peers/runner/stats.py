@@ -10,7 +10,8 @@ STEAL_SHARE = 0.02  # what the hypervisor may take
 
 def is_clean(runq_share: Optional[float], foreign: float, steal: float) -> bool:
     """Whether the machine was the sample's own. Waiting for a core while nobody else runs is the
-    program's own doing: it has more threads than there are cores."""
+    program's own doing: it has more threads than there are cores. Share None: it is not known how
+    long it waited, so that what others used decides alone."""
     undisturbed = foreign <= FOREIGN_CORES or (runq_share is not None and runq_share <= RUN_QUEUE_SHARE)
     return undisturbed and steal <= STEAL_SHARE
 
@@ -35,6 +36,10 @@ class Summary(NamedTuple):
     high: float
     used: dict  # turn -> figure
     starred: bool  # there are too few clean samples, so that all are used
+
+    @property
+    def count(self):
+        return len(self.used)
 
 
 def usable(samples):
@@ -62,19 +67,21 @@ def transform(summary: Summary, change) -> Summary:
 
 class Ratio(NamedTuple):
     value: float  # of the medians
-    low: float  # of samples taken back to back
+    low: float  # of samples of the same turn; where no turn has both, of the extremes of either side
     high: float
     starred: bool
 
 
 def ratio(above: Summary, below: Summary) -> Optional[Ratio]:
     """None if there is nothing to divide by."""
-    if below.median == 0:
+    if below.median <= 0:
         return None
     value = above.median / below.median
-    pairs = [above.used[t] / below.used[t] for t in above.used if below.used.get(t)]
-    pairs = pairs or [value]
-    return Ratio(value, min(pairs), max(pairs), above.starred or below.starred)
+    range_ = [above.used[t] / below.used[t] for t in above.used if below.used.get(t)]
+    if not range_ and below.low > 0:
+        range_ = [above.low / below.high, above.high / below.low]
+    range_.append(value)  # the medians may be of samples without a partner
+    return Ratio(value, min(range_), max(range_), above.starred or below.starred)
 
 
 class Limit(NamedTuple):
@@ -101,6 +108,10 @@ class Limit(NamedTuple):
             "<": value < self.value,
         }
         return tests[self.sign]
+
+    def in_doubt(self, ratio) -> bool:
+        """Whether the range of a Ratio lies on both sides of the bar."""
+        return self.met(ratio.low) != self.met(ratio.high)
 
     def far(self, value) -> float:
         """By which factor a value would have to be better; 1 or less if it is good enough."""

@@ -1,5 +1,6 @@
 """Unit tests of what scripts/bench-peers computes: statistics, verdicts, parsing, files."""
 
+import json
 import math
 import os
 import sys
@@ -52,6 +53,19 @@ class Statistics(unittest.TestCase):
         r = stats.ratio(a, b)
         self.assertEqual((r.low, r.high), (2, 10))
 
+    def test_without_a_pair_the_range_is_of_the_extremes(self):
+        a = stats.summarise([stats.Sample((i, 0), True, {"x": v}) for i, v in enumerate((10, 20, 30))], "x")
+        b = stats.summarise([stats.Sample((i + 3, 0), True, {"x": v}) for i, v in enumerate((2, 4, 5))], "x")
+        r = stats.ratio(a, b)
+        self.assertEqual((r.value, r.low, r.high), (5, 2, 15))
+        self.assertIsNone(stats.ratio(a, stats.summarise(samples([0, 0, 0]), "x")))
+
+    def test_a_bar_within_the_range_is_in_doubt(self):
+        limit = stats.Limit.parse(">=5")
+        self.assertTrue(limit.in_doubt(stats.Ratio(5.1, 4.9, 6, False)))
+        self.assertFalse(limit.in_doubt(stats.Ratio(5.1, 5, 6, False)))
+        self.assertFalse(limit.in_doubt(stats.Ratio(4, 3, 4.9, False)))
+
     def test_limits(self):
         for text, good, bad in ((">=5", 5, 4.99), (">1", 1.01, 1), ("<=0.9", 0.9, 0.91), ("<1", 0.99, 1)):
             limit = stats.Limit.parse(text)
@@ -78,6 +92,13 @@ class Statistics(unittest.TestCase):
 def record(label, figures, cell="r", round_=0, checksum="0x1", problem=""):
     return {"cell": cell, "label": label, "threads": 1, "round": round_, "turn": 0, "problem": problem,
             "clean": True, "checksum": checksum, "figures": figures}
+
+
+def about(**more):
+    machine = {"cpu": "c", "cores": 2, "memory_mib": 1024, "kernel": "Linux 6.1", "transparent_huge_pages": None}
+    return {"date": "today", "command": "scripts/bench-peers", "samples_wanted": 3, "quick": False, "scale": 1,
+            "interrupted": False, "machine": machine, "goheap": "goheap 1", "peers": ["go", "goheap"],
+            "skipped": {}, "versions": {"go": "go 1.26"}, "rows": ["r"], **more}
 
 
 def row(bars, higher=False):
@@ -125,6 +146,27 @@ class Verdicts(unittest.TestCase):
         self.assertEqual((line.theirs.median, line.ratio.value), (2, 3))
         self.assertTrue(line.verdict(line.aim))
 
+    def test_a_bound_of_nothing_is_no_bound(self):
+        machine = [record("machine", {"read_1core": 0}, cell="machine", round_=i) for i in range(3)]
+        line = self.report([cells.bound("read_1core", aim="<=4", bytes=32)], three("goheap", ns=6) + machine).lines[0]
+        self.assertIsNone(line.ratio)
+
+    def test_verdicts_within_the_noise_stay_and_say_so(self):
+        records = [record(label, {"ns": x, "cpu": xs[0]}, round_=i)
+                   for label, xs in (("goheap", (1, 1, 1)), ("go", (4, 6, 7))) for i, x in enumerate(xs)]
+        report = self.report([cells.times("go", ">=5", ">=8")], records)
+        text = "\n".join(tables.as_text(about(), judge.Samples(records), [report], tables.Paint(False)))
+        self.assertIn("must >=5 met (within the noise)", text)
+        self.assertIn("aim >=8 1.33x off\n", text)
+        markdown = "\n".join(tables.as_markdown(about(), judge.Samples(records), [report]))
+        self.assertIn("| 6.00× [4.00..7.00] |", markdown)
+        self.assertIn("met; go (within the noise)", markdown)
+
+    def test_an_aim_that_cannot_be_judged_is_not_reached(self):
+        report = self.report([cells.bound("chase_1", aim="<=1.5")], three("goheap", ns=1))
+        markdown = "\n".join(tables.as_markdown(about(), judge.Samples([]), [report]))
+        self.assertIn("| chase_1 not judged |", markdown)
+
     def test_bars_against_the_absent_are_left_out(self):
         report = self.report([cells.times("boehm", ">1"), cells.bound("x", "<1"), cells.times("malloc", ">1")],
                              three("goheap", ns=1), present=("goheap",))
@@ -171,6 +213,19 @@ class Table(unittest.TestCase):
                 elif bar.kind != "limit":
                     self.assertIn(bar.against, labels, r.name)
 
+    def test_what_is_below_the_usual_size_is_known(self):
+        self.assertEqual(cells.shrunk("sweep", "--log2 23 --mode gc"), [("--log2", 23, 24)])
+        self.assertEqual(cells.shrunk("sweep", "--log2 24 --mode gc"), [])
+        self.assertEqual(cells.shrunk("mark", "--shape shuf --log2 23 --collections 5"), [("--log2", 23, 24)])
+        self.assertEqual(cells.shrunk("mark", "--shape rand --log2 20 --collections 5"), [])
+        self.assertEqual(cells.shrunk("mb", "--class p16 --n 5"), [])
+
+    def test_the_median_of_collections_is_none_of_two(self):
+        for r in cells.ROWS:
+            words = r.options.split()
+            if r.workload == "mark":
+                self.assertNotEqual(words[words.index("--collections") + 1], "2", r.name)
+
     def test_some_rows_are_quick(self):
         self.assertGreater(sum(r.quick for r in cells.ROWS), 5)
 
@@ -206,15 +261,27 @@ class Programs(unittest.TestCase):
         figures, checksum = sampling.parse_peer("wall 1.5 s\nchecksum 0x00000000000000ff -\n")
         self.assertEqual((figures, checksum), ({"wall": 1.5}, 255))
         self.assertRaises(ValueError, sampling.parse_peer, "Hello, world.")
+        self.assertRaises(ValueError, sampling.parse_peer, "wall nan s")
+
+    def test_faults_are_counted_for_each_page(self):
+        outcome = sampling.Outcome("", "", 1, 0, 0, 0)
+        page = os.sysconf("SC_PAGE_SIZE") / 2**20
+        figures = sampling.derive({"minor_faults": 30, "maxrss": 10 * page}, "large", 1, outcome)
+        self.assertEqual(figures["faults_per_page"], 3)
+
+    def test_known_names_are_those_that_can_be_built(self):
+        with open(os.path.join(ROOT, "scripts/peers/build.sh"), encoding="utf-8") as f:
+            built = f.read().partition('ALL_PEERS="')[2].partition('"')[0].split()
+        self.assertEqual(programs.known_names(), sorted(built))
 
     def test_start_counts_from_its_spawning(self):
-        outcome = sampling.Outcome("", "", 1, 9, 1_000_000, 0, 0)
+        outcome = sampling.Outcome("", "", 1, 1_000_000, 0, 0)
         printed = {"first_allocation_at": 3_500_000, "first_allocation_cpu": 250_000_000, "rss": 2}
         figures = sampling.derive(printed, "start", 1, outcome)
         self.assertEqual(figures, {"to_first_allocation": 2.5, "rss": 2, "cpu": 0.25, "maxrss": 2})
 
     def test_throughput_counts_all_threads(self):
-        outcome = sampling.Outcome("", "", 1, 1, 0, 0, 0)
+        outcome = sampling.Outcome("", "", 1, 0, 0, 0)
         self.assertEqual(sampling.derive({"ns_per_op": 4}, "mb", 8, outcome)["throughput"], 2000)
         self.assertEqual(sampling.derive({"ns_per_node": 4}, "binary-trees", 8, outcome)["throughput"], 250)
 
@@ -248,24 +315,27 @@ class Rounds(unittest.TestCase):
     """The schedule, on programs that are not run."""
 
     def setUp(self):
-        self.ran, self.contended = [], set()
-        self.really_run = sampling.run
+        self.ran, self.machine, self.contended, self.wall = [], [], set(), 1
+        self.really_run, self.really_watch = sampling.run, sampling.Watch
         sampling.run = self.stub
 
     def tearDown(self):
-        sampling.run = self.really_run
+        sampling.run, sampling.Watch = self.really_run, self.really_watch
 
     def stub(self, argv, environment, timeout):
         name, workload = argv[0], argv[1]
         self.ran.append(f"{name}.{workload}")
         foreign = 1.0 if len(self.ran) in self.contended else 0.0
-        return sampling.Outcome("", "ns 1 ns\nrunq_wait 1 s\nwall 1 s\n", 1, 1, 0, foreign, 0)
+        figures = "ns 1 ns\nrunq_wait 1 s\nwall 1 s\n" if name != "machine" else "bump_16B_L2 1 ns\n"
+        if name == "machine":
+            self.machine.append(argv[1:])
+        return sampling.Outcome("", figures, self.wall, 0, foreign, 0)
 
-    def rounds(self, budget=None):
-        rows = [cells.Row(w, w, "", 1, "ns", "ns", [cells.GO, cells.BOEHM], []) for w in "ab"]
-        peers = {name: programs.Peer(name, name, {}) for name in ("go", "boehm")}
-        plan = rounds.Plan(rows, peers, 3, budget=budget)
-        return [number for number in plan.take()]
+    def rounds(self, budget=None, names=("go", "boehm"), bars=(), **more):
+        rows = [cells.Row(w, w, "", 1, "ns", "ns", [cells.GO, cells.BOEHM], list(bars)) for w in "ab"]
+        peers = {name: programs.Peer(name, name, {}) for name in names}
+        self.plan = rounds.Plan(rows, peers, 3, budget=budget, **more)
+        return [number for number in self.plan.take()]
 
     def test_a_whole_round_of_all_rows_before_the_next(self):
         self.assertEqual(self.rounds(), [0, 1, 2])
@@ -281,6 +351,34 @@ class Rounds(unittest.TestCase):
         self.contended = set(range(100))
         self.assertEqual(self.rounds(), [0, 1, 2, 3, 4, 5])
 
+    def test_short_processes_are_judged_together(self):
+        class Watch:
+            def read(self):
+                return 0.5, 0
+
+        sampling.Watch = Watch
+        self.rounds(budget=0)
+        self.assertTrue(all(r["clean"] for r in self.plan.records))
+        self.wall = 0.01
+        self.rounds(budget=0)
+        self.assertEqual({(r["clean"], r["foreign"]) for r in self.plan.records}, {(False, 0.5)})
+
+    def test_who_was_not_timed_has_waited_for_nothing_known(self):
+        self.assertEqual(rounds.runq_share({"runq_wait": 0.5, "wall": 1}), 0.5)
+        self.assertIsNone(rounds.runq_share({"runq_wait": 0, "wall": 2e-7}))
+        self.assertIsNone(rounds.runq_share({"wall": 1}))
+        self.assertFalse(stats.is_clean(rounds.runq_share({"runq_wait": 0, "wall": 2e-7}), 0.5, 0))
+
+    def test_all_rows_of_the_machine_in_three_rounds_of_a_whole_run(self):
+        bars = [cells.bound("bump_16B_L2")]
+        self.rounds(names=("go", "machine"), bars=bars)
+        self.assertEqual(self.machine, [["bump_16B_L2"]] * 3)
+        self.machine = []
+        self.contended = set(range(100))
+        self.rounds(names=("go", "machine"), bars=bars, whole=True)
+        self.assertEqual([len(rows) for rows in self.machine], [len(cells.MACHINE)] * 3 + [1] * 3)
+        self.assertEqual(set(self.machine[0]), set(cells.MACHINE))
+
     def test_not_when_time_is_up(self):
         self.contended = set(range(100))
         self.assertEqual(self.rounds(budget=0), [0, 1, 2])
@@ -291,10 +389,90 @@ class Files(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "new", "r.json")
             for records in ([], [record("go", {"ns": 1.5}), record("goheap", {"ns": 1})]):
-                results.save(path, {"date": "today"}, records)
-                about, back = results.load(path)
-                self.assertEqual((about["date"], back), ("today", records))
+                results.save(path, about(), records)
+                head, back = results.load(path)
+                self.assertEqual((head, back), ({"schema": 1, **about()}, records))
             self.assertEqual(os.listdir(os.path.dirname(path)), ["r.json"])
+
+    def reading(self, text):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "r.json")
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(text)
+            return results.load(path)
+
+    def whole(self, *records, **more):
+        return json.dumps({"schema": 1, **about(**more), "samples": records})
+
+    def test_what_is_wrong_with_a_file_is_said(self):
+        ill = record("go", {"ns": 1})
+        for text, why in (
+                ("[", "r.json: Expecting"), ("[]", "no results of schema 1"), ("{\"schema\": 2}", "schema 1"),
+                (self.whole(rows="all"), "rows is not an array of texts"),
+                (self.whole(machine=1), "machine is not an object"),
+                (self.whole(machine={"cpu": "x"}), "machine.cores is missing"),
+                (self.whole(scale=0), "scale is not a number above 0"),
+                (self.whole(sizes={"r": {"options": 1}}), "sizes is not"),
+                (self.whole(1), r"samples\[0\] is no object"),
+                (self.whole(ill, {**ill, "round": "1"}), r"samples\[1\].round is not a whole number"),
+                (self.whole({**ill, "clean": 1}), "clean is not true or false"),
+                (self.whole({**ill, "figures": {"ns": math.nan}}), "figures is not an object of numbers"),
+                (self.whole({**ill, "figures": {"ns": "1"}}), "figures is not an object of numbers")):
+            with self.assertRaisesRegex(ValueError, why):
+                self.reading(text)
+
+    def test_files_of_before_are_read(self):
+        before = about(factor=2, command="scripts/bench-peers --json /tmp/x/r.json")
+        del before["scale"]
+        before["machine"]["kernel"] = "Linux 6.18.44-fc-v669"
+        head, records = self.reading(json.dumps(
+            {"schema": 1, **before, "samples": [record("goheap", {"refaults": 0.5})]}))
+        self.assertEqual((head["scale"], head["machine"]["kernel"]), (2, "Linux 6.18.44"))
+        self.assertEqual(head["command"], "scripts/bench-peers --json r.json")
+        self.assertEqual(records[0]["figures"], {"faults_per_page": 0.5})
+
+    def test_nothing_in_a_file_moves_the_cursor(self):
+        head, records = self.reading(self.whole(record("go", {"ns": 1}, problem="\33[2Jfine\r"), goheap="a\tb"))
+        self.assertEqual((head["goheap"], records[0]["problem"]), ("a\\tb", "\\x1b[2Jfine\\r"))
+
+    def test_commands_have_no_folders(self):
+        words = ["GOHEAP=/tmp/x/gh", "scripts/bench-peers", "--json", "/work/t/out/r.json", "--markdown=/a/b.md",
+                 "--only", "^mb p16"]
+        self.assertEqual(results.tidy_command(words, "/work/t"),
+                         "GOHEAP=gh scripts/bench-peers --json out/r.json --markdown=b.md --only '^mb p16'")
+
+    def test_what_cannot_be_written_is_found_before(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertRaises(OSError, results.check_writable, folder)
+            path = os.path.join(folder, "file")
+            results.check_writable(path)
+            self.assertEqual(os.listdir(folder), [])
+            with open(path, "w", encoding="utf-8"):
+                pass
+            self.assertRaises(OSError, results.check_writable, os.path.join(path, "below"))
+
+    def test_tables_say_what_they_are_not_of(self):
+        few = [record("go", {"total_ns_obj": 1}, cell="sweep gc")]
+        sweep = {"workload": "sweep", "options": "--log2 23 --mode gc", "threads": 1}
+        head = about(quick=True, scale=0.5, interrupted=True, skipped={"boehm": "no gc.h"}, commit="abc-dirty",
+                     rows=["sweep gc"], sizes={"sweep gc": sweep})
+        found = judge.Samples(few)
+        reports = judge.judge([r for r in cells.ROWS if r.name == "sweep gc"], found, {"go", "goheap"})
+        with tempfile.TemporaryDirectory() as folder:
+            near = tables.as_markdown(head, found, reports, f"{folder}/r/x.json", f"{folder}/README.md")
+            text = "\n".join(near)
+            far = "\n".join(tables.as_markdown(head, found, reports, "/elsewhere/x.json", f"{folder}/README.md"))
+        for said in ("interrupted", "scaled by 0.5", "A quick run", "Left out: boehm (no gc.h).", "abc-dirty",
+                     "Smaller than by default: sweep gc: --log2 23 for 24.", "[All samples](r/x.json)",
+                     "| × faster than Go |", "1.00* n=1"):
+            self.assertIn(said, text)
+        self.assertNotIn("All samples", far)
+
+    def test_rows_that_have_changed_are_known(self):
+        now = next(r for r in cells.ROWS if r.name == "sweep gc")
+        head = about(rows=["gone", "sweep gc", "churn t1"],
+                     sizes={"sweep gc": {**tables.sizes_of(now), "options": "--log2 3"}})
+        self.assertEqual(tables.changed_rows(head), (["gone"], ["sweep gc"]))
 
     def test_only_the_block_of_the_readme_changes(self):
         with tempfile.TemporaryDirectory() as folder:
