@@ -132,10 +132,11 @@ build_arena() {
     fi
 }
 
-# For this very processor. Nothing is printed.
+# For this very processor. Loops begin at a cache line: a short one that does not costs half as
+# much again. Nothing is printed.
 build_machine() {
     mkdir -p "$OUT" || return
-    $CC -O3 -march=native -D_GNU_SOURCE -pthread -o "$OUT/machine" "$C_DIR/machine.c" ||
+    $CC -O3 -march=native -falign-loops=64 -D_GNU_SOURCE -pthread -o "$OUT/machine" "$C_DIR/machine.c" ||
         { rm -f "$OUT/machine"; return 1; }
 }
 

@@ -2,7 +2,7 @@
  * goheap's figures are held against when the question is how much is left. Stands alone.
  *
  *   machine [ROW...]      these rows only; `machine list` names them
- *   gcc -O3 -march=native -D_GNU_SOURCE -pthread -o machine machine.c
+ *   gcc -O3 -march=native -falign-loops=64 -D_GNU_SOURCE -pthread -o machine machine.c
  *
  * Each row is the best of three times in one process, printed as "name value unit". The buffer
  * is 1 GiB, populated, of pages of 4 KiB (where a row says huge: of huge ones, as far as the
@@ -16,7 +16,7 @@
  *   bytes the counter is all there is). Over half of the buffer, where clearing has to fetch
  * and write back memory, as in a heap that is much larger than the caches; and over 256 KiB.
  * - chase_K, chase_huge_K, ns a load: K independent chains of dependent loads through all
- *   64-byte lines of the buffer, in random order.
+ *   64-byte lines of the buffer, in random order; a chain alone for a quarter of them.
  * - gather, gather_huge, ns a load: lines at random places that are known beforehand and
  *   prefetched 16 ahead.
  * - markref_2e20, markref_2e25, ns a reference: 2^27 references of 8 bytes are read in order,
@@ -274,7 +274,7 @@ chase(bool huge, int chains)
     chain(huge);
     for (int k = 0; k < chains; k++)
         at[k] = (void **)(void *)(buffer + (size_t)k * (BUFFER_BYTES / CHAINS_MAX));
-    size_t steps = LOADS / (size_t)chains;
+    size_t steps = LOADS / (size_t)(chains == 1 ? 4 : chains);
     double from = seconds();
     for (size_t i = 0; i < steps; i++)
 #pragma GCC unroll 32
