@@ -151,15 +151,9 @@ enqueue(struct mark_worker *w, uintptr_t ref)
     if (GH_UNLIKELY(a == NULL))
         return; /* not of this heap: the zero-size address, a static object */
     uintptr_t class_ = markbits_inline_class(a, ref);
-    if (GH_LIKELY(class_ != 0)) {
-        uintptr_t page = align_down(ref, GH_PAGE);
-        __builtin_prefetch((const void *)(page + INLINE_MARKS_OFF), 1);
-        if ((class_ & 1) == 0) {
-            __builtin_prefetch((const void *)align_down(ref, GH_WORD));
-            __builtin_prefetch((const void *)(page + INLINE_SCANS_OFF), 1);
-            __builtin_prefetch((const char *)mspan_bitmap(page, true) + (ref - page) / 64);
-        }
-    } else
+    if (GH_LIKELY(class_ != 0))
+        __builtin_prefetch((const void *)(align_down(ref, GH_PAGE) + INLINE_MARKS_OFF), 1);
+    else
         __builtin_prefetch(&a->spans[(ref >> GH_PAGE_SHIFT) % GH_PAGES_PER_ARENA]);
     uintptr_t *slot = &w->queue[w->queued++ % MARKER_QUEUE];
     uintptr_t oldest = *slot;

@@ -244,6 +244,7 @@ mutator_serve(struct mutator *m)
     lock_acquire(&p->lock);
     mutator_serve_locked(m);
     lock_release(&p->lock);
+    stack_shrink_if_wanted(m);
 }
 
 /* --- safepoints --- */

@@ -92,7 +92,8 @@ mutator_safepoint(struct mutator *m)
         mutator_safepoint_slow(m);
 }
 
-/* Owner, RUNNING: answer requests, but keep the processor, whoever wants it or a stop. */
+/* Owner, RUNNING: answer requests, but keep the processor, whoever wants it or a stop. The
+ * stack may move. */
 void mutator_serve(struct mutator *m);
 
 /* --- frames.c --- */
