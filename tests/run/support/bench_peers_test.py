@@ -422,9 +422,9 @@ class Files(unittest.TestCase):
                 self.reading(text)
 
     def test_files_of_before_are_read(self):
-        before = about(factor=2, command="scripts/bench-peers --json /tmp/x/r.json")
+        before = about(factor=2, command="scripts/bench-peers --json /far/away/r.json")
         del before["scale"]
-        before["machine"]["kernel"] = "Linux 6.18.44-fc-v669"
+        before["machine"]["kernel"] = "Linux 6.18.44-some-build1"
         head, records = self.reading(json.dumps(
             {"schema": 1, **before, "samples": [record("goheap", {"refaults": 0.5})]}))
         self.assertEqual((head["scale"], head["machine"]["kernel"]), (2, "Linux 6.18.44"))
@@ -436,9 +436,9 @@ class Files(unittest.TestCase):
         self.assertEqual((head["goheap"], records[0]["problem"]), ("a\\tb", "\\x1b[2Jfine\\r"))
 
     def test_commands_have_no_folders(self):
-        words = ["GOHEAP=/tmp/x/gh", "scripts/bench-peers", "--json", "/work/t/out/r.json", "--markdown=/a/b.md",
+        words = ["GOHEAP=/far/away/gh", "scripts/bench-peers", "--json", "/tree/out/r.json", "--markdown=/a/b.md",
                  "--only", "^mb p16"]
-        self.assertEqual(results.tidy_command(words, "/work/t"),
+        self.assertEqual(results.tidy_command(words, "/tree"),
                          "GOHEAP=gh scripts/bench-peers --json out/r.json --markdown=b.md --only '^mb p16'")
 
     def test_what_cannot_be_written_is_found_before(self):
