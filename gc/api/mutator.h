@@ -45,8 +45,8 @@ struct gh_mutator {
     uint32_t tiny_offset;
     uintptr_t tiny;
     uint64_t tiny_allocs;
-    uintptr_t fresh; /* the youngest run that was born black in this cycle, if any */
-    size_t fresh_bytes;
+    uintptr_t fresh;      /* the youngest run that was born black in this cycle, */
+    size_t fresh_bytes;   /* or 0 bytes; so at stop 1 */
     struct gh_heap *heap; /* immutable */
     struct gh_run runs[GH_SPAN_CLASSES];
 };

@@ -22,8 +22,8 @@
 
 /* Without worker threads: how long to wait before looking again for something to mark. */
 static const int64_t ALONE_NS = INT64_C(1) * 1000 * 1000;
-/* What is little to mark, in bytes, and how long it may take. Waking a thread takes 20 us and
- * more until it marks. */
+/* What is little to mark, in bytes, and how long who began the cycle waits for others to answer
+ * before he has threads woken. */
 static const int64_t LITTLE_WORK = INT64_C(64) * 1024;
 static const int64_t LITTLE_NS = INT64_C(50) * 1000;
 
@@ -137,26 +137,31 @@ go_mark_little(struct gh_heap *heap, struct mutator *self)
     int64_t until = os_now_ns() + LITTLE_NS;
     mutator_serve(self); /* its stack is scanned */
     world_serve_idle(&heap->sched);
-    assist_little(self, LITTLE_WORK);
-    while (mark_phase_is_on(p) && os_now_ns() < until &&
-           !procs_stop_wanted(&heap->sched.procs)) {
+    assist_in_background(self, LITTLE_WORK);
+    for (;;) {
+        mark_phase_finish_if_quiet(p, &self->actor);
+        if (!mark_phase_is_on(p))
+            return true;
+        if (os_now_ns() >= until || procs_stop_wanted(&heap->sched.procs))
+            return false;
         __builtin_ia32_pause(); /* others have yet to answer */
         if (actor_is_wanted(&self->actor))
             mutator_serve(self);
-        mark_phase_finish_if_quiet(p, &self->actor);
     }
-    return !mark_phase_is_on(p);
 }
 
 /* A cycle has begun: have it marked. `m` NULL: the caller is no mutator. */
 static void
 go_launch(struct gh_heap *heap, struct actor *self, struct mutator *m)
 {
-    if (m != NULL && go_is_little(heap) && go_mark_little(heap, m))
+    struct mark_phase *p = &heap->mark_phase;
+    /* relaxed: it was set in the stop */
+    if (m != NULL && atomic_load_explicit(&p->little, memory_order_relaxed) &&
+        go_mark_little(heap, m))
         return;
-    atomic_store_explicit(&heap->mark_phase.little, false, memory_order_relaxed);
-    mark_phase_launch(&heap->mark_phase);
-    mark_phase_finish_if_quiet(&heap->mark_phase, self);
+    atomic_store_explicit(&p->little, false, memory_order_relaxed);
+    mark_phase_launch(p);
+    mark_phase_finish_if_quiet(p, self);
 }
 
 /* --- stop 2 --- */
@@ -237,8 +242,7 @@ go_announce(struct gh_heap *heap)
 {
     struct cycles *y = &heap->cycles;
     workbuf_pool_trim(&heap->marker.bufs); /* nobody marks before the state is NONE */
-    background_kick(&heap->background,
-                    y->cycle.forced || gospace_has_much_to_sweep(&heap->space));
+    background_kick(&heap->background, gospace_has_much_to_sweep(&heap->space));
     heap_report_cycle(heap, &y->cycle);
     heap_watch_sweep(heap); /* over already, if it was verified */
     lock_acquire(&y->lock);

@@ -130,12 +130,12 @@ assist_slice_is_due(const struct mutator *m)
     return (double)(os_now_ns() - mm->slice_end_ns) >= gap;
 }
 
-static void
+void
 assist_in_background(struct mutator *m, int64_t work)
 {
     struct mark_phase *p = &m->pub.heap->mark_phase;
-    int64_t did = assist_slice(m, work, &p->heap->pacer.fractional_ns);
-    assist_credit(p, did);
+    if (mark_phase_is_on(p))
+        assist_credit(p, assist_slice(m, work, &p->heap->pacer.fractional_ns));
 }
 
 static void
@@ -151,14 +151,6 @@ assist_slice_if_due(struct mutator *m)
     if (mark_phase_is_on(p) && mark_phase_any_work(p) &&
         (assist_slice_is_due(m) || atomic_load(&p->busy) == 0))
         assist_fractional(m);
-}
-
-void
-assist_little(struct mutator *m, int64_t work)
-{
-    if (mark_phase_is_on(&m->pub.heap->mark_phase))
-        assist_in_background(m, work);
-    mark_phase_finish_if_quiet(&m->pub.heap->mark_phase, &m->actor);
 }
 
 void

@@ -44,13 +44,13 @@ assist_pay(struct mutator *m)
         assist_pay_slow(m);
 }
 
+/* While a cycle marks: mark up to `work` bytes, for no longer than a slice, on the account of
+ * the fractional share. Owner mutator, RUNNING; not a safepoint. */
+void assist_in_background(struct mutator *m, int64_t work);
 /* A fractional slice, if one is due. As assist_pay. */
 void assist_slice_if_due(struct mutator *m);
 /* Mark while there is anything to mark, slice by slice, and finish the phase if it is quiet
  * then. As assist_pay. */
 void assist_all(struct mutator *m);
-/* Mark `work` bytes, for no longer than a slice, and finish the phase if it is quiet then. As
- * assist_pay. */
-void assist_little(struct mutator *m, int64_t work);
 
 #endif

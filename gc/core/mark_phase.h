@@ -70,8 +70,7 @@ struct mark_phase {
 
     /* world-stopped only for writing; atomic, relaxed: who does not run looks at it as a hint
      */
-    _Atomic(bool) on;     /* a phase is under way */
-    _Atomic(bool) little; /* relaxed: who began it tries to mark all of it: wake nobody */
+    _Atomic(bool) on; /* a phase is under way */
 
     /* atomic, seq_cst: Note [end of marking] */
     _Atomic(int) busy;
@@ -81,6 +80,7 @@ struct mark_phase {
     _Atomic(bool) flushed;  /* somebody had something to publish at the ragged barrier */
 
     /* atomic, relaxed: hints and statistics */
+    _Atomic(bool) little;         /* who began the phase tries to mark it all: wake nobody */
     _Atomic(int) asleep;          /* worker threads that wait for work */
     _Atomic(int) dedicated_max;   /* so many dedicated workers (pacer) */
     _Atomic(int) idle_max;        /* at most so many idle workers (pacer) */

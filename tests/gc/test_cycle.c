@@ -6,17 +6,20 @@
 #include "tests/gc/testheap.h"
 
 static int64_t watched_stop(struct sched *s, struct actor *self);
-#define world_stop   watched_stop
-#define collector_go collector_watched
+static void watched_launch(struct mark_phase *p);
+#define world_stop        watched_stop
+#define mark_phase_launch watched_launch
+#define collector_go      collector_watched
 #include "gc/collectors/go.c"
 #undef world_stop
+#undef mark_phase_launch
 
 #include <stdio.h>
 
-enum { THREADS = 4, ROUNDS = GH_TORTURE ? 5 : 30, LONG_LIST = 4000 };
+enum { THREADS = 4, ROUNDS = GH_TORTURE ? 5 : 30, LONG_LIST = 4000, MUCH = 10000 };
 
 static struct {
-    _Atomic(int) stops;
+    _Atomic(int) stops, launches;
     void (*before_stop)(struct stage *s); /* called once, then forgotten */
     struct stage *stage;
     struct node *x, *y;
@@ -31,6 +34,13 @@ watched_stop(struct sched *s, struct actor *self)
     if (before != NULL)
         before(watch.stage);
     return world_stop(s, self);
+}
+
+static void
+watched_launch(struct mark_phase *p)
+{
+    atomic_fetch_add(&watch.launches, 1);
+    mark_phase_launch(p);
 }
 
 static void
@@ -465,6 +475,31 @@ forced_cycles_of_a_single_mutator_take_two_stops_each(void **state)
     gh_heap_close(r.heap);
 }
 
+/* Of the first nothing is known. */
+static void
+only_a_cycle_with_much_to_mark_is_launched(void **state)
+{
+    struct run r;
+    run_open(&r, 2, GH_GOGC_OFF, NULL);
+    ask_for_cycles(&r);
+    assert_int_equal(watch.launches, 1);
+
+    struct gh_mutator *m = gh_attach(r.heap, "much");
+    gh_frame_push(m, 1);
+    for (int i = 0; i < MUCH; i++) {
+        struct node *n = gh_new(m, r.node);
+        gh_store(m, &n->next, GH_SLOT(m, void, 0));
+        GH_SLOT(m, struct node, 0) = n;
+    }
+    gh_gc(m); /* like the last, for all it knows */
+    int before = watch.launches;
+    gh_gc(m);
+    assert_int_equal(watch.launches, before + 1);
+    gh_frame_pop(m, 1);
+    gh_detach(m);
+    gh_heap_close(r.heap);
+}
+
 static void
 time_triggers_a_cycle_unless_gogc_is_off(void **state)
 {
@@ -543,6 +578,7 @@ main(void)
         cmocka_unit_test(whole_cycles_for_all_who_ask_with_3_processors),
         cmocka_unit_test(whole_cycles_for_all_who_ask_with_16_processors),
         cmocka_unit_test(forced_cycles_of_a_single_mutator_take_two_stops_each),
+        cmocka_unit_test(only_a_cycle_with_much_to_mark_is_launched),
         cmocka_unit_test(time_triggers_a_cycle_unless_gogc_is_off),
         cmocka_unit_test(heap_closes_during_a_cycle),
         cmocka_unit_test(cycle_is_marked_by_who_asks_if_there_are_no_threads),

@@ -320,6 +320,62 @@ held_actor_is_passed_over_and_keeps_its_place(void **state)
     close_world();
 }
 
+/* `first`, who runs, is stopped, and later runs again. */
+static void *
+safepoint(void *arg)
+{
+    struct player *first = arg;
+    lock_acquire(&p->lock);
+    actor_leave_locked(p, &first->a, ACTOR_WAITING);
+    actor_enter_locked(p, &first->a);
+    lock_release(&p->lock);
+    first->place = atomic_fetch_add(&places, 1) + 1;
+    leave(first);
+    return NULL;
+}
+
+/* Who runs first after a stop, of `first`, who ran, and one who has waited for longer. */
+static void
+stop_while_one_waits(bool yield_wanted, int place)
+{
+    static struct player first, x;
+    open_world(1);
+    add(&first, ACTOR_MUTATOR, "first");
+    add(&x, ACTOR_MUTATOR, "x");
+    atomic_store(&x.may_leave, true);
+    enter(&first);
+    queue_locked(&x, 1);
+    first.a.yield_wanted = yield_wanted;
+    atomic_store(&p->stop_wanted, true);
+    lock_release(&p->lock);
+    assert_int_equal(pthread_create(&first.thread, NULL, safepoint, &first), 0);
+    for (int waiting = 0; waiting < 2;) {
+        lock_acquire(&p->lock);
+        waiting = waiting_locked();
+        lock_release(&p->lock);
+        sched_yield();
+    }
+    world_start(&world, NULL);
+    pthread_join(first.thread, NULL);
+    join(&x);
+    assert_int_equal(first.place, place);
+    removed(&first);
+    removed(&x);
+    close_world();
+}
+
+static void
+who_is_stopped_keeps_his_place(void **state)
+{
+    stop_while_one_waits(false, 1);
+}
+
+static void
+who_has_to_give_way_does_so_in_a_stop_too(void **state)
+{
+    stop_while_one_waits(true, 2);
+}
+
 /* --- giving way --- */
 
 static void
@@ -536,6 +592,8 @@ main(void)
         cmocka_unit_test(who_waits_is_served_in_order),
         cmocka_unit_test(dedicated_worker_goes_to_the_front_and_preempts_at_once),
         cmocka_unit_test(held_actor_is_passed_over_and_keeps_its_place),
+        cmocka_unit_test(who_is_stopped_keeps_his_place),
+        cmocka_unit_test(who_has_to_give_way_does_so_in_a_stop_too),
         cmocka_unit_test(idle_worker_gives_way_at_once),
         cmocka_unit_test(waiting_mutator_preempts_after_its_slice),
         cmocka_unit_test(idle_worker_takes_what_nobody_wants_only),
