@@ -1,16 +1,9 @@
 /* test_sweep.c - whole cycles against a shadow of what must be alive. */
-#include "fixture.h"
+#include "crew.h"
 
 #include "alloc/base/bits.h"
 
 enum { OBJECTS_MAX = 60000, ROUND_OBJECTS = 12000, CYCLES = 12 };
-
-struct object {
-    uintptr_t p;
-    size_t bytes;    /* of the slot */
-    unsigned class_; /* 0 = large */
-    uint64_t tag;    /* in every word of the object */
-};
 
 struct shadow {
     struct fixture *f;
@@ -19,24 +12,6 @@ struct shadow {
     struct object objects[OBJECTS_MAX];
     uintptr_t live[OBJECTS_MAX];
 };
-
-static void
-fill_object(const struct object *o)
-{
-    uint64_t *w = (uint64_t *)o->p;
-    for (size_t i = 0; i < o->bytes / 8; i++)
-        w[i] = o->tag;
-}
-
-static bool
-is_intact(const struct object *o)
-{
-    const uint64_t *w = (const uint64_t *)o->p;
-    for (size_t i = 0; i < o->bytes / 8; i++)
-        if (w[i] != o->tag)
-            return false;
-    return true;
-}
 
 static struct object
 allocate(struct shadow *sh)
@@ -59,7 +34,7 @@ allocate(struct shadow *sh)
         assert_int_equal(took.live_bytes, o.bytes);
     }
     assert_true(all_zero(o.p, o.bytes));
-    fill_object(&o);
+    object_fill(&o);
     return o;
 }
 
@@ -67,7 +42,7 @@ static void
 check_all_intact(const struct shadow *sh)
 {
     for (size_t i = 0; i < sh->n; i++)
-        assert_true(is_intact(&sh->objects[i]));
+        assert_true(object_is_intact(&sh->objects[i]));
 }
 
 static void
@@ -256,22 +231,8 @@ entry_of_a_span_made_anew_means_nothing(void **state)
 
 /* --- mutators while the background sweeps --- */
 
-enum { MUTATORS = 3, PER_MUTATOR = 4000, ROUNDS = 6 };
-
-struct crew {
-    struct fixture *f;
-    pthread_barrier_t start, stop;
-    struct worker {
-        struct crew *crew;
-        unsigned cache;
-        uint64_t rng;
-        size_t n, broken;
-        struct object objects[PER_MUTATOR];
-    } workers[MUTATORS];
-};
-
 static void
-work_one_round(struct worker *w)
+check_and_allocate(struct worker *w)
 {
     size_t broken = 0;
     struct gospace *g = &w->crew->f->space;
@@ -282,9 +243,9 @@ work_one_round(struct worker *w)
             uint32_t gen = atomic_load(&o.span->sweepgen);
             broken += gen != gospace_sweepgen(g) && gen != gospace_sweepgen(g) + 3;
         }
-        broken += !is_intact(&w->objects[i]);
+        broken += !object_is_intact(&w->objects[i]);
     }
-    while (w->n < PER_MUTATOR) {
+    while (w->n < CREW_OBJECTS) {
         unsigned sc = 2 + (unsigned)(test_random(&w->rng) % 60);
         struct object o = {.class_ = sc >> 1, .bytes = sizeclass_bytes[sc >> 1]};
         o.tag = test_random(&w->rng);
@@ -297,72 +258,26 @@ work_one_round(struct worker *w)
             o.p = take_slot(w->crew->f, w->cache, sc, sc & 1 ? 0 : 1);
         }
         broken += !all_zero(o.p, o.bytes);
-        fill_object(&o);
+        object_fill(&o);
         w->objects[w->n++] = o;
     }
     w->broken += broken;
 }
 
-static void *
-work(void *arg)
-{
-    struct worker *w = arg;
-    for (unsigned round = 0; round < ROUNDS; round++) {
-        pthread_barrier_wait(&w->crew->start);
-        work_one_round(w);
-        pthread_barrier_wait(&w->crew->stop);
-    }
-    return NULL;
-}
-
-/* The world is stopped: collect, keeping every other object of each mutator. */
-static void
-collect(struct crew *crew)
-{
-    struct fixture *f = crew->f;
-    gospace_finish_sweep(&f->space);
-    flush_all(f);
-    gospace_verify_stw(&f->space);
-    gospace_start_mark_stw(&f->space);
-    for (unsigned i = 0; i < MUTATORS; i++) {
-        struct worker *w = &crew->workers[i];
-        size_t kept = 0;
-        for (size_t j = 0; j < w->n; j += 2) {
-            w->objects[kept++] = w->objects[j];
-            mark_object(f, w->objects[j].p);
-        }
-        w->n = kept;
-    }
-    gospace_start_sweep_stw(&f->space);
-}
-
 static void
 mutators_allocate_while_the_background_sweeps(void **state)
 {
-    struct crew *crew = calloc(1, sizeof(*crew));
-    uint64_t seed = seed_of_run();
-    crew->f = *state;
-    pthread_barrier_init(&crew->start, NULL, MUTATORS + 1);
-    pthread_barrier_init(&crew->stop, NULL, MUTATORS + 1);
-    pthread_t threads[MUTATORS];
-    for (unsigned i = 0; i < MUTATORS; i++) {
-        crew->workers[i] = (struct worker){.crew = crew, .cache = i, .rng = seed + i};
-        assert_int_equal(pthread_create(&threads[i], NULL, work, &crew->workers[i]), 0);
-    }
+    enum { ROUNDS = 6 };
+    struct fixture *f = *state;
+    struct crew *crew = crew_start(f, ROUNDS, check_and_allocate);
     for (unsigned round = 0; round < ROUNDS; round++) {
-        pthread_barrier_wait(&crew->start);
-        while (gospace_sweep(&crew->f->space, 1) != SIZE_MAX)
+        crew_begin_round(crew);
+        while (gospace_sweep(&f->space, 1) != SIZE_MAX)
             continue;
-        pthread_barrier_wait(&crew->stop);
-        collect(crew);
+        crew_end_round(crew);
+        crew_collect(crew, 2);
     }
-    for (unsigned i = 0; i < MUTATORS; i++) {
-        pthread_join(threads[i], NULL);
-        assert_int_equal(crew->workers[i].broken, 0);
-    }
-    gospace_finish_sweep(&crew->f->space);
-    gospace_verify_stw(&crew->f->space);
-    free(crew);
+    crew_finish(crew);
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_open, fixture_close)

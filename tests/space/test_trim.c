@@ -1,33 +1,9 @@
 /* test_trim.c - memory between survivors goes back, and nothing else does. */
-#include "fixture.h"
+#include "crew.h"
 
 #include "alloc/base/bits.h"
 
-#include <pthread.h>
-
 enum { TAKEN = 40000, ROUNDS = 5 };
-
-struct object {
-    uintptr_t p;
-    size_t bytes;
-    uint64_t tag; /* in every word */
-};
-
-static void
-fill(const struct object *o)
-{
-    for (size_t i = 0; i < o->bytes / 8; i++)
-        ((uint64_t *)o->p)[i] = o->tag;
-}
-
-static bool
-is_intact(const struct object *o)
-{
-    uint64_t differ = 0;
-    for (size_t i = 0; i < o->bytes / 8; i++)
-        differ |= ((const uint64_t *)o->p)[i] ^ o->tag;
-    return differ == 0;
-}
 
 static struct object
 take(struct fixture *f, unsigned cache, uint64_t *rng)
@@ -62,7 +38,7 @@ grow(struct heap *h)
     for (unsigned i = 0; i < TAKEN; i++) {
         struct object o = take(h->f, (unsigned)(test_random(&h->rng) % CACHES), &h->rng);
         assert_true(all_zero(o.p, o.bytes));
-        fill(&o);
+        object_fill(&o);
         h->objects[h->n++] = o;
     }
 }
@@ -162,7 +138,7 @@ pages_between_survivors_go_back_and_are_zero(void **state)
         assert_int_equal(atomic_load(&h->f->account.ready), ready); /* not in the books */
         gospace_verify_stw(&h->f->space);
         for (size_t i = 0; i < h->n; i++)
-            assert_true(is_intact(&h->objects[i]));
+            assert_true(object_is_intact(&h->objects[i]));
         assert_int_equal(check_spans(h), bytes);
         assert_int_equal(trim_all(h->f), bytes); /* the same once more */
     }
@@ -213,96 +189,38 @@ what_was_clobbered_is_left(void **state)
 
 /* --- mutators in the same spans, meanwhile --- */
 
-enum { MUTATORS = 3, PER_MUTATOR = 6000, CREW_ROUNDS = 8 };
-
-struct crew {
-    struct fixture *f;
-    pthread_barrier_t start, stop;
-    _Atomic(unsigned) working;
-    struct worker {
-        struct crew *crew;
-        unsigned cache;
-        uint64_t rng;
-        size_t n, broken;
-        struct object objects[PER_MUTATOR];
-    } workers[MUTATORS];
-};
-
-static void *
-work(void *arg)
-{
-    struct worker *w = arg;
-    for (unsigned round = 0; round < CREW_ROUNDS; round++) {
-        pthread_barrier_wait(&w->crew->start);
-        while (w->n < PER_MUTATOR) {
-            struct object o = take(w->crew->f, w->cache, &w->rng);
-            w->broken += !all_zero(o.p, o.bytes);
-            fill(&o);
-            w->objects[w->n++] = o;
-        }
-        for (size_t i = 0; i < w->n; i++)
-            w->broken += !is_intact(&w->objects[i]);
-        atomic_fetch_sub(&w->crew->working, 1);
-        pthread_barrier_wait(&w->crew->stop);
-    }
-    return NULL;
-}
-
-/* The world is stopped: one object in `one_in` of each mutator survives. */
 static void
-collect(struct crew *crew, unsigned one_in)
+allocate_and_check(struct worker *w)
 {
-    struct fixture *f = crew->f;
-    gospace_finish_sweep(&f->space);
-    flush_all(f);
-    gospace_verify_stw(&f->space);
-    gospace_start_mark_stw(&f->space);
-    for (unsigned i = 0; i < MUTATORS; i++) {
-        struct worker *w = &crew->workers[i];
-        size_t kept = 0;
-        for (size_t j = 0; j < w->n; j++)
-            if (test_random(&w->rng) % one_in == 0) {
-                w->objects[kept++] = w->objects[j];
-                mark_object(f, w->objects[j].p);
-            }
-        w->n = kept;
+    while (w->n < CREW_OBJECTS) {
+        struct object o = take(w->crew->f, w->cache, &w->rng);
+        w->broken += !all_zero(o.p, o.bytes);
+        object_fill(&o);
+        w->objects[w->n++] = o;
     }
-    gospace_start_sweep_stw(&f->space);
+    for (size_t i = 0; i < w->n; i++)
+        w->broken += !object_is_intact(&w->objects[i]);
 }
 
 static void
 mutators_allocate_between_survivors_while_that_goes_back(void **state)
 {
-    struct crew *crew = calloc(1, sizeof(*crew));
-    uint64_t seed = seed_of_run();
+    enum { CREW_ROUNDS = 8 };
+    struct fixture *f = *state;
+    struct crew *crew = crew_start(f, CREW_ROUNDS, allocate_and_check);
     size_t trimmed = 0;
-    crew->f = *state;
-    pthread_barrier_init(&crew->start, NULL, MUTATORS + 1);
-    pthread_barrier_init(&crew->stop, NULL, MUTATORS + 1);
-    pthread_t threads[MUTATORS];
-    for (unsigned i = 0; i < MUTATORS; i++) {
-        crew->workers[i] = (struct worker){.crew = crew, .cache = i, .rng = seed + i};
-        assert_int_equal(pthread_create(&threads[i], NULL, work, &crew->workers[i]), 0);
-    }
     for (unsigned round = 0; round < CREW_ROUNDS; round++) {
         if (round % 2 == 1) /* else it is swept by those who allocate */
-            gospace_finish_sweep(&crew->f->space);
-        atomic_store(&crew->working, MUTATORS);
-        pthread_barrier_wait(&crew->start);
+            gospace_finish_sweep(&f->space);
+        crew_begin_round(crew);
         while (atomic_load(&crew->working) > 0)
-            trimmed += trim_all(crew->f);
-        pthread_barrier_wait(&crew->stop);
-        collect(crew, 5);
+            trimmed += trim_all(f);
+        crew_end_round(crew);
+        crew_collect(crew, 5);
     }
-    for (unsigned i = 0; i < MUTATORS; i++) {
-        pthread_join(threads[i], NULL);
-        assert_int_equal(crew->workers[i].broken, 0);
-    }
-    gospace_finish_sweep(&crew->f->space);
-    gospace_verify_stw(&crew->f->space);
+    crew_finish(crew);
     assert_true(trimmed > 0);
-    assert_int_equal(atomic_load(&crew->f->space.trimmed), trimmed);
-    free(crew);
+    assert_int_equal(atomic_load(&f->space.trimmed), trimmed);
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_open, fixture_close)
