@@ -114,6 +114,16 @@ page_queue_pop(struct page_queue *q)
     return atomic_load_explicit(&q->entry[q->next++ % PAGE_QUEUE], memory_order_relaxed);
 }
 
+/* What page_queue_pop is likely to return next, or 0. A hint: a thief may have it. Owner. */
+GH_INLINE uintptr_t
+page_queue_peek(const struct page_queue *q)
+{
+    /* relaxed: our own */
+    if (q->next == atomic_load_explicit(&q->tail, memory_order_relaxed))
+        return 0;
+    return atomic_load_explicit(&q->entry[q->next % PAGE_QUEUE], memory_order_relaxed);
+}
+
 /* Move half of what is in `from`, another's, to `to`, the caller's, which is empty. False if
  * there is nothing, or others are at it. */
 GH_INLINE bool

@@ -1,9 +1,13 @@
-/* scan_dense.c - the references in a page of which much is to be scanned at once.
+/* scan_dense.c - the references in a page of which much is to be scanned.
  *
  * Object by object costs two loops within each other, with a branch that is guessed wrong at
  * the end of most objects. Here the bits of the objects are first spread, so that there is one
  * for each word of the page; AND the page's bitmap leaves the words to read, and one loop reads
  * them. What is found is written down for the caller, who marks.
+ *
+ * Where objects lead to others of the same page, all its words are read in one go, and told
+ * apart: those that lead to a slot of this page, with its number, and those that lead
+ * elsewhere. What can be reached is then a walk over a table of small numbers: Note [follow].
  *
  * There is a kernel for each kind of processor worth one, picked when the marker is opened.
  * Where none runs, the caller goes object by object: without PDEP, spreading costs more than it
@@ -20,6 +24,7 @@
 #include "alloc/base/bits.h"
 
 #include <immintrin.h>
+#include <string.h>
 
 #define DENSE_BMI2   __attribute__((target("bmi2,popcnt")))
 #define DENSE_AVX512 __attribute__((target("bmi2,popcnt,avx512f,avx512vl,avx512bw,avx512dq")))
@@ -126,6 +131,116 @@ dense_avx512(const struct dense_page *d, uintptr_t refs[DENSE_REFS])
     return n;
 }
 
+/* --- following within the page --- */
+
+/* Note [follow]. The words of the whole page are read before it is known which objects are
+ * alive. What was read of an object holds no less than what is read when its turn comes: the
+ * deletion barrier is on, so that of all values that a slot has had since the cycle began, each
+ * that was overwritten has been shaded. What was read of a slot that was free is rubbish, and
+ * must not be used. It would be if the slot was handed out after its words were read, and a
+ * reference to it stored into an object whose words were read after that. Such a slot was
+ * marked before anybody could store a reference to it (black allocation), so that marks read
+ * after all words show it: dense_look_again. A slot that was handed out before the marking
+ * began, or before its page's marks were read, held what it should when its words were read.
+ */
+GH_INLINE void
+dense_look_again(struct dense_follow *f)
+{
+    for (unsigned k = 0; k < DENSE_OBJECT_WORDS; k++)
+        /* acquire: the words were read before */
+        f->known[k] |= __atomic_load_n(&f->marks[k], __ATOMIC_ACQUIRE);
+    f->known[DENSE_OBJECT_WORDS - 1] &= bits_low(56); /* above is the class */
+}
+
+/* Where the words of a page lead. */
+struct dense_map {
+    uint16_t to[DENSE_REFS_MAX];      /* a slot of this page, if the word's bit is in `in` */
+    uint64_t in[DENSE_BIT_WORDS + 1]; /* the last is 0 */
+    uint64_t out[DENSE_BIT_WORDS];    /* those that lead elsewhere */
+};
+
+enum { DENSE_SLOTS = DENSE_OBJECT_WORDS * 64 };
+
+/* Slots as they are reached. A byte for each, so that reaching one is a store without a branch.
+ */
+struct dense_walk {
+    uint8_t known[DENSE_SLOTS]; /* 0 or 1 */
+    uint16_t queue[DENSE_SLOTS + 1];
+    unsigned n;
+};
+
+/* The words of slot `slot` that lead into the page, as bits. `words` of a slot: 57 at most. */
+GH_INLINE uint64_t
+dense_inward(const struct dense_map *map, unsigned first, unsigned words)
+{
+    uint64_t bits;
+    memcpy(&bits, (const char *)map->in + first / 8, sizeof bits);
+    return bits >> first % 8 & bits_low(words);
+}
+
+/* Breadth first, so that branches go the same way for many slots in turn. */
+GH_INLINE void
+dense_walk(struct dense_walk *w, const struct dense_map *map, unsigned words, uintptr_t ahead)
+{
+    for (unsigned i = 0; i < w->n; i++) {
+        __builtin_prefetch((const char *)ahead + i * GH_CACHELINE % GH_PAGE);
+        unsigned first = w->queue[i] * words;
+        for (uint64_t in = dense_inward(map, first, words); in != 0; in &= in - 1) {
+            unsigned slot = map->to[first + (unsigned)__builtin_ctzll(in)];
+            w->queue[w->n] = (uint16_t)slot;
+            w->n += 1u - w->known[slot];
+            w->known[slot] = 1;
+        }
+    }
+}
+
+DENSE_AVX512 static void
+dense_map_avx512(struct dense_map *map, const struct dense_page *d, uint32_t magic)
+{
+    __m512i page = _mm512_set1_epi64((long long)d->page), factor = _mm512_set1_epi64(magic);
+    __m512i end = _mm512_set1_epi64(INLINE_SCANS_OFF);
+    uint8_t *in = (uint8_t *)map->in, *out = (uint8_t *)map->out;
+    memset(&map->in[DENSE_BIT_WORDS - 1], 0, 2 * sizeof map->in[0]);
+    memset(&map->out[DENSE_BIT_WORDS - 1], 0, sizeof map->out[0]);
+    for (unsigned line = 0; line < DENSE_REFS_MAX / 8; line++) {
+        /* relaxed: as in dense_bitmap */
+        __mmask8 refs = __atomic_load_n((const uint8_t *)d->bitmap + line, __ATOMIC_RELAXED);
+        __m512i v = _mm512_load_epi64((const char *)d->page + line * GH_CACHELINE);
+        __m512i off = _mm512_sub_epi64(v, page);
+        __m512i slot = _mm512_srli_epi64(_mm512_mul_epu32(off, factor), 32);
+        __mmask8 inside = _mm512_mask_cmplt_epu64_mask(refs, off, end);
+        __mmask8 some = _mm512_mask_test_epi64_mask(refs, v, v);
+        _mm_storeu_si128((__m128i *)&map->to[line * 8], _mm512_cvtepi64_epi16(slot));
+        in[line] = inside;
+        out[line] = some & (uint8_t)~inside;
+    }
+}
+
+DENSE_AVX512 static unsigned
+dense_follow_avx512(struct dense_page *d, struct dense_follow *f, uintptr_t refs[DENSE_REFS])
+{
+    struct dense_map map;
+    struct dense_walk w;
+    w.n = 0;
+    dense_map_avx512(&map, d, f->magic);
+    dense_look_again(f);
+    for (unsigned k = 0; k < DENSE_OBJECT_WORDS; k++) {
+        for (uint64_t o = d->objects[k]; o != 0; o &= o - 1)
+            w.queue[w.n++] = (uint16_t)(k * 64 + (unsigned)__builtin_ctzll(o));
+        _mm512_storeu_si512(&w.known[k * 64], _mm512_maskz_set1_epi8(f->known[k], 1));
+    }
+    dense_walk(&w, &map, d->words, f->ahead);
+    for (unsigned k = 0; k < DENSE_OBJECT_WORDS; k++) {
+        __m512i known = _mm512_loadu_si512(&w.known[k * 64]);
+        uint64_t now = _mm512_test_epi8_mask(known, known);
+        d->objects[k] |= now & ~f->known[k];
+        f->known[k] = now;
+    }
+    struct dense_page outward = *d;
+    outward.bitmap = map.out;
+    return dense_avx512(&outward, refs);
+}
+
 /* --- picking --- */
 
 static bool
@@ -135,9 +250,9 @@ dense_runs_anywhere(void)
 }
 
 const struct dense_kernel dense_kernels[DENSE_KERNELS] = {
-    {"avx512", dense_runs_avx512, dense_avx512},
-    {"bmi2", dense_runs_bmi2, dense_bmi2},
-    {"by object", dense_runs_anywhere, NULL},
+    {"avx512", dense_runs_avx512, dense_avx512, dense_follow_avx512},
+    {"bmi2", dense_runs_bmi2, dense_bmi2, NULL},
+    {"by object", dense_runs_anywhere, NULL, NULL},
 };
 
 const struct dense_kernel *

@@ -1,5 +1,4 @@
-/* scan_dense.h - the references in a page of which much is to be scanned at once: see
- * scan_dense.c. */
+/* scan_dense.h - the references in a page of which much is to be scanned: see scan_dense.c. */
 #ifndef GH_GC_CORE_SCAN_DENSE_H
 #define GH_GC_CORE_SCAN_DENSE_H
 
@@ -20,6 +19,14 @@ struct dense_page {
     uint64_t objects[DENSE_OBJECT_WORDS + 1]; /* bit i: scan slot i; the last is 0 */
 };
 
+/* What `follow` knows besides. */
+struct dense_follow {
+    uint32_t magic;        /* of the class: sizeclass_magic */
+    const uint64_t *marks; /* of the page; [DENSE_OBJECT_WORDS] */
+    uintptr_t ahead;       /* the page that is likely to be wanted next: is fetched meanwhile */
+    uint64_t known[DENSE_OBJECT_WORDS]; /* do not follow; grows by what is followed */
+};
+
 struct dense_kernel {
     const char *name;
     bool (*runs_here)(void);
@@ -27,6 +34,11 @@ struct dense_kernel {
      * order of their addresses. Returns how many; up to eight more entries may be overwritten.
      */
     unsigned (*find)(const struct dense_page *d, uintptr_t refs[DENSE_REFS]);
+    /* NULL: as above. From d->objects to all that they lead to within the page, which joins
+     * them there. Writes the references that lead elsewhere, and returns how many, as `find`.
+     */
+    unsigned (*follow)(struct dense_page *d, struct dense_follow *f,
+                       uintptr_t refs[DENSE_REFS]);
 };
 
 /* Best first; the last is none. */

@@ -13,7 +13,14 @@
  * it as well: once too often, which does no harm. */
 #include "gc/core/mark_ref.h"
 
-enum { MARK_WORDS = 8 }; /* 64-bit words of marks; the last byte is not one of marks */
+#include <string.h>
+
+enum {
+    MARK_WORDS = 8, /* 64-bit words of marks; the last byte is not one of marks */
+    PAGE_FOLLOW_WORDS =
+        16,                /* larger slots are too few to be worth reading the whole page ... */
+    PAGE_FOLLOW_PART = 16, /* ... as are fewer than this part of the slots to scan */
+};
 
 struct page_scan {
     struct mark_worker *w;
@@ -156,12 +163,17 @@ page_publish(struct page_scan *p, unsigned k)
     p->w->marked[p->span_class] += bits_popcount(bits);
 }
 
+GH_INLINE unsigned
+page_slots(const struct page_scan *p)
+{
+    return (INLINE_SCANS_OFF - SPAN_BITMAP_BYTES) / (p->words * GH_WORD);
+}
+
 /* Go's measure: an eighth of the slots at once is dense. */
 GH_INLINE bool
 page_is_dense(const struct page_scan *p, unsigned objects)
 {
-    unsigned slots = (INLINE_SCANS_OFF - SPAN_BITMAP_BYTES) / (p->words * GH_WORD);
-    return objects >= slots / 8;
+    return objects >= page_slots(p) / 8;
 }
 
 /* The page was queued for one object and no other has been marked since. */
@@ -210,6 +222,48 @@ page_scan_many(struct page_scan *p)
         page_objects(p, k, d.objects[k]);
 }
 
+/* Of the page so much is alive that reading all of it pays. */
+static bool
+page_is_worth_reading(const struct page_scan *p)
+{
+    if (p->words > PAGE_FOLLOW_WORDS || p->w->marker->dense->follow == NULL)
+        return false;
+    unsigned n = p->scanned;
+    for (unsigned words = p->todo; words != 0; words &= words - 1)
+        n += bits_popcount(p->pending[bits_ctz(words)]);
+    return n >= page_slots(p) / PAGE_FOLLOW_PART;
+}
+
+/* The page whose turn is next, or this one. */
+GH_INLINE uintptr_t
+page_ahead(const struct page_scan *p)
+{
+    uintptr_t entry = page_queue_peek(&p->w->page_queue);
+    return entry != 0 ? align_down(entry & bits_low(GREY_SLOT_SHIFT), GH_PAGE) : p->page;
+}
+
+/* What is pending and all that it leads to in this page, at once. */
+GH_NOINLINE static void
+page_follow_dense(struct page_scan *p)
+{
+    struct dense_page d = {.page = p->page, .words = p->words, .bitmap = p->bitmap};
+    struct dense_follow f = {.magic = p->magic, .marks = p->marks, .ahead = page_ahead(p)};
+    uintptr_t refs[DENSE_REFS];
+    memcpy(d.objects, p->pending, sizeof p->pending);
+    memcpy(f.known, p->known, sizeof p->known);
+    unsigned n = p->w->marker->dense->follow(&d, &f, refs);
+    memcpy(p->known, f.known, sizeof p->known);
+    memset(p->pending, 0, sizeof p->pending);
+    p->todo = 0;
+    for (unsigned k = 0; k < MARK_WORDS; k++) {
+        p->ours[k] |= d.objects[k];
+        p->scanned += bits_popcount(d.objects[k]);
+    }
+    /* they are read a second time, and a mutator may have changed one: it may lead here now */
+    for (unsigned i = 0; i < n; i++)
+        page_ref(p, refs[i]);
+}
+
 /* What the objects scanned so far lead to in this page, and so on. Go would queue the page for
  * them, and find several at once: they count as scanned in it sparsely. */
 static void
@@ -217,6 +271,10 @@ page_follow(struct page_scan *p)
 {
     unsigned before = p->scanned;
     while (p->todo != 0) {
+        if (page_is_worth_reading(p)) {
+            page_follow_dense(p);
+            continue;
+        }
         unsigned words = p->todo;
         p->todo = 0;
         for (; words != 0; words &= words - 1) {

@@ -1,5 +1,6 @@
-/* test_scan_dense.c - every kernel finds the references that a slow loop finds, in pages of all
- * classes, with anything from nothing to everything to scan. */
+/* test_scan_dense.c - every kernel finds the references that a slow loop finds, and follows
+ * those within the page as far as it does, in pages of all classes, with anything from nothing
+ * to everything to scan. */
 #include "gc/core/scan_dense.h"
 
 #include "alloc/base/os.h"
@@ -103,6 +104,119 @@ all_kernels_find_the_same(void **state)
     }
 }
 
+/* --- following --- */
+
+/* Some of the references of a page lead to slots of its own, to any word of them. */
+static void
+turn_inward(struct page *p, unsigned words)
+{
+    unsigned inward = (unsigned)(next() % 9), used = (unsigned)(DENSE_REFS_MAX / words) * words;
+    for (unsigned k = 0; k < WORDS; k++)
+        if (p->word[k] != 0 && maybe(inward))
+            p->word[k] = (uintptr_t)&p->word[next() % used];
+}
+
+/* Word by word, again and again until nothing is new. */
+static unsigned
+expected_follow(struct dense_page *d, struct dense_follow *f, uintptr_t *refs)
+{
+    const uintptr_t *word = (const uintptr_t *)d->page;
+    for (unsigned k = 0; k < DENSE_OBJECT_WORDS; k++)
+        f->known[k] |=
+            f->marks[k] & (k == DENSE_OBJECT_WORDS - 1 ? ~(UINT64_C(255) << 56) : UINT64_MAX);
+    for (bool any = true; any;) {
+        any = false;
+        for (unsigned k = 0; k < DENSE_REFS_MAX; k++) {
+            unsigned i = k / d->words;
+            if (!(d->objects[i / 64] >> i % 64 & 1 && d->bitmap[k / 64] >> k % 64 & 1) ||
+                word[k] - d->page >= INLINE_SCANS_OFF)
+                continue;
+            unsigned to = (unsigned)((word[k] - d->page) / (d->words * GH_WORD));
+            uint64_t bit = UINT64_C(1) << to % 64;
+            any |= (f->known[to / 64] & bit) == 0;
+            if ((f->known[to / 64] & bit) == 0)
+                d->objects[to / 64] |= bit;
+            f->known[to / 64] |= bit;
+        }
+    }
+    unsigned n = expected(d, refs), left = 0;
+    for (unsigned i = 0; i < n; i++)
+        if (refs[i] - d->page >= INLINE_SCANS_OFF)
+            refs[left++] = refs[i];
+    return left;
+}
+
+static void
+check_follow(const struct dense_kernel *kernel, unsigned words)
+{
+    static struct page page;
+    for (int i = 0; i < PAGES_EACH; i++) {
+        struct dense_page d, want_d;
+        uint64_t bitmap[DENSE_BIT_WORDS], marks[DENSE_OBJECT_WORDS];
+        uintptr_t want[DENSE_REFS], found[DENSE_REFS + 1];
+        make_page(&page, &d, bitmap, words);
+        turn_inward(&page, words);
+        struct dense_follow f = {
+            .magic = (uint32_t)((UINT64_C(1) << 32) / (words * GH_WORD) +
+                                ((words & (words - 1)) != 0)),
+            .marks = marks,
+            .ahead = d.page,
+        };
+        for (unsigned k = 0; k < DENSE_OBJECT_WORDS; k++) {
+            f.known[k] = d.objects[k] | (next() & next() & next());
+            marks[k] = next() & next() & next();
+        }
+        f.known[DENSE_OBJECT_WORDS - 1] &= ~(UINT64_C(255) << 56);
+        struct dense_follow want_f = f;
+        want_d = d;
+        found[DENSE_REFS] = 42;
+        unsigned n = expected_follow(&want_d, &want_f, want);
+        assert_int_equal(kernel->follow(&d, &f, found), n);
+        assert_memory_equal(found, want, n * sizeof want[0]);
+        assert_memory_equal(d.objects, want_d.objects, sizeof d.objects);
+        assert_memory_equal(f.known, want_f.known, sizeof f.known);
+        assert_int_equal(found[DENSE_REFS], 42);
+    }
+}
+
+static void
+all_kernels_follow_the_same(void **state)
+{
+    (void)state;
+    seed = seed_of_run();
+    for (int k = 0; k < DENSE_KERNELS; k++) {
+        if (dense_kernels[k].follow == NULL || !dense_kernels[k].runs_here()) {
+            print_message("%s: does not follow on this machine\n", dense_kernels[k].name);
+            continue;
+        }
+        for (unsigned c = 1; c < GH_CLASSES; c++)
+            if (sizeclass_bytes[c] > GH_WORD && sizeclass_bytes[c] <= GH_HEADER_MIN)
+                check_follow(&dense_kernels[k], sizeclass_bytes[c] / GH_WORD);
+    }
+}
+
+/* A slot that was marked while the page was read, as a new object's is: it held something else
+ * when it was read. */
+static void
+what_is_marked_meanwhile_is_not_followed(void **state)
+{
+    (void)state;
+    static struct page page;
+    const struct dense_kernel *kernel = dense_pick();
+    if (kernel->follow == NULL)
+        skip();
+    uint64_t bitmap[DENSE_BIT_WORDS] = {UINT64_MAX}, marks[DENSE_OBJECT_WORDS] = {2};
+    struct dense_page d = {
+        .page = (uintptr_t)&page, .words = 2, .bitmap = bitmap, .objects = {1}};
+    struct dense_follow f = {.magic = 1u << 28, .marks = marks, .ahead = d.page, .known = {1}};
+    page.word[0] = (uintptr_t)&page.word[2]; /* 0 leads to 1, the new one ... */
+    page.word[2] = (uintptr_t)&page.word[4]; /* ... which led to 2 */
+    uintptr_t refs[DENSE_REFS];
+    assert_int_equal(kernel->follow(&d, &f, refs), 0);
+    assert_int_equal(d.objects[0], 1);
+    assert_int_equal(f.known[0], 3);
+}
+
 static void
 the_first_that_runs_is_picked(void **state)
 {
@@ -119,6 +233,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_kernels_find_the_same),
+        cmocka_unit_test(all_kernels_follow_the_same),
+        cmocka_unit_test(what_is_marked_meanwhile_is_not_followed),
         cmocka_unit_test(the_first_that_runs_is_picked),
     };
     return cmocka_run_group_tests_name("scan_dense", tests, NULL, NULL);
