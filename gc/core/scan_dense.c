@@ -183,7 +183,8 @@ GH_INLINE void
 dense_walk(struct dense_walk *w, const struct dense_map *map, unsigned words, uintptr_t ahead)
 {
     for (unsigned i = 0; i < w->n; i++) {
-        __builtin_prefetch((const char *)ahead + i * GH_CACHELINE % GH_PAGE);
+        /* into the second level: what is walked fills the first */
+        __builtin_prefetch((const char *)ahead + i * GH_CACHELINE % GH_PAGE, 0, 1);
         unsigned first = w->queue[i] * words;
         for (uint64_t in = dense_inward(map, first, words); in != 0; in &= in - 1) {
             unsigned slot = map->to[first + (unsigned)__builtin_ctzll(in)];
