@@ -46,47 +46,56 @@ enum {
 struct special;
 struct uchunk; /* alloc/pages/uchunk.h */
 
+enum { MSPAN_OWN_BITS = 2 }; /* words */
+
+/* Two cache lines: the first is what a span is, the second what happens to it. */
 struct mspan {
     /* immutable while in use; set by pages */
-    uintptr_t base;
+    GH_ALIGNED(2 * GH_CACHELINE) uintptr_t base;
     uint32_t npages;
     bool needzero;          /* the memory may hold old data; large: held some at first */
-    struct uchunk *uchunk;  /* the span is a chunk of a user arena; NULL for all others */
     _Atomic(uint8_t) state; /* enum mspan_state; stored last (release), so that a reader who
                                found the span by address sees the fields below */
 
     /* immutable while in use; set by the space */
-    uint8_t span_class; /* class << 1 | noscan */
-    bool inline_marks;  /* Note [inline marks] */
+    uint8_t span_class;    /* class << 1 | noscan */
+    bool inline_marks;     /* Note [inline marks] */
+    struct uchunk *uchunk; /* the span is a chunk of a user arena; NULL for all others */
     uint32_t nelems;
     uint32_t div_magic; /* ceil(2^32 / elemsize): index = offset * magic >> 32; 0 if large */
-    size_t elemsize;    /* bytes of a slot; large: npages * GH_PAGE */
-    uintptr_t limit;    /* base + nelems * elemsize */
+    /* atomic; see Note [sweepgen] */
+    _Atomic(uint32_t) sweepgen;
+    /* PAGES lock: index in pages->all_spans */
+    uint32_t all_index;
+    size_t elemsize; /* bytes of a slot; large: npages * GH_PAGE */
+    uintptr_t limit; /* base + nelems * elemsize */
     const struct gh_type *large_type; /* large objects with references; atomic not needed: set
                                          before the object is published */
 
-    /* owner: the mutator that caches the span, or who sweeps it */
-    uint32_t freeindex;   /* slots below are allocated or not free in alloc_bits */
-    uint32_t alloc_count; /* slots handed out and accounted */
-    uint64_t *alloc_bits; /* slot i was alive at the last sweep */
-    uint64_t *mark_bits;  /* marks of this cycle (spans without inline marks), atomic
-                             while marking; swapped into alloc_bits by the sweep */
-    /* atomic; see Note [sweepgen] */
-    _Atomic(uint32_t) sweepgen;
+    union {
+        struct { /* owner: the mutator that caches the span, or who sweeps it */
+            uint32_t freeindex;   /* slots below are allocated or not free in alloc_bits */
+            uint32_t alloc_count; /* slots handed out and accounted */
+            uint64_t *alloc_bits; /* slot i was alive at the last sweep */
+            uint64_t *mark_bits;  /* marks of this cycle (spans without inline marks), atomic
+                                     while marking; swapped into alloc_bits by the sweep */
+            /* where these two lie if there is room: alloc/spaces/go/span.c, Note [own bits] */
+            uint64_t own_bits[MSPAN_OWN_BITS];
+        };
+        struct { /* owner: the stack pool */
+            void *manual_free;     /* free pieces of this span */
+            uint32_t manual_inuse; /* how many pieces are handed out */
+            uint8_t stack_order;
+        };
+    };
 
     /* guarded by whoever set the space's specials_sweep (gc/core/specials.h); the owner of an
      * unswept span. NULL exactly if the page_specials bit of the arena is clear. */
     struct special *specials;
-
-    /* PAGES lock: index in pages->all_spans */
-    uint32_t all_index;
-
-    /* guarded by the owner of the list it is on (stack pools, work buffers) */
+    /* guarded by the owner of the list it is on (stack pools, work buffers, caches of spans) */
     struct mspan *next, *prev;
-    uint32_t manual_inuse; /* stacks: how many pieces are handed out */
-    void *manual_free;     /* stacks: free pieces of this span */
-    uint8_t stack_order;
 };
+_Static_assert(sizeof(struct mspan) == 2 * GH_CACHELINE, "two lines, in an array as well");
 
 /* The bitmap of references of the page at `page`: Note [inline marks]. */
 GH_INLINE uint64_t *

@@ -299,12 +299,11 @@ spans_fill_in(struct pages *p, struct mspan *s, uintptr_t base, size_t npages)
     s->elemsize = 0;
     s->limit = base;
     s->large_type = NULL;
+    /* what the space and the stack pool share: zero for either */
     s->freeindex = s->alloc_count = 0;
     s->alloc_bits = s->mark_bits = NULL;
+    s->own_bits[0] = s->own_bits[1] = 0;
     s->next = s->prev = NULL;
-    s->manual_inuse = 0;
-    s->manual_free = NULL;
-    s->stack_order = 0;
     arenas_set_spans(p, base, npages, s);
 }
 

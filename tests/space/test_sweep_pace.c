@@ -1,7 +1,7 @@
 /* test_sweep_pace.c - whoever allocates sweeps in proportion, and all is swept in time. */
 #include "fixture.h"
 
-enum { SPANS = 4096, CLASS = 4 << 1 | 1 };
+enum { SPANS = 4096, CLASS = 4 << 1 | 1, AT_ONCE = 16 };
 static const uint64_t MIB = 1 << 20;
 
 /* A heap of SPANS unswept one-page spans, each with one live object. */
@@ -41,7 +41,7 @@ all_is_swept_a_margin_before_the_trigger(void **state)
         assert_true((double)f->space.pages_swept >= due - 1);
     }
     assert_int_equal(f->space.pages_swept, SPANS);
-    assert_true(most <= 3); /* 4096 pages over 1920 calls */
+    assert_int_equal(most, AT_ONCE); /* 4096 pages over 1920 calls: every seventh or so */
     assert_int_equal(pay(f, GH_PAGE, 0, trigger), 0);
     assert_true(f->space.sweep_pages_per_byte == 0);
     assert_true(gospace_sweep_done(&f->space));
@@ -58,8 +58,9 @@ what_others_sweep_is_credit(void **state)
         assert_int_equal(gospace_sweep(&f->space, 1), 1);
     assert_int_equal(pay(f, GH_PAGE, 0, 10 * MIB), 0);
     assert_int_equal(pay(f, GH_PAGE, 0, 18 * MIB - GH_PAGE), 0);
-    assert_int_equal(pay(f, GH_PAGE, 0, 18 * MIB), 2);
-    assert_int_equal(pay(f, MIB, MIB / GH_PAGE, 18 * MIB), 256 - 2 - 128);
+    assert_int_equal(pay(f, GH_PAGE, 0, 18 * MIB), AT_ONCE);
+    assert_int_equal(pay(f, GH_PAGE, 0, 18 * MIB + 7 * GH_PAGE), 0); /* paid in advance */
+    assert_int_equal(pay(f, MIB, MIB / GH_PAGE, 18 * MIB), 256 - AT_ONCE - 128);
 }
 
 static void
@@ -89,6 +90,23 @@ close_trigger_does_not_make_one_call_sweep_all(void **state)
     assert_int_equal(f->space.pages_swept, SPANS);
 }
 
+/* Of a short way a MiB would be a large part. */
+static void
+margin_is_a_part_of_a_short_way(void **state)
+{
+    struct fixture *f = *state;
+    fill(f);
+    gospace_pace_sweep_stw(&f->space, 0, 4 * MIB);
+    uint64_t live = 0;
+    for (; live < 3 * MIB; live += GH_PAGE)
+        pay(f, GH_PAGE, 0, live);
+    assert_true(f->space.pages_swept >= SPANS * 4 / 5);
+    assert_true(f->space.pages_swept < SPANS * 4 / 5 + AT_ONCE);
+    for (; live < 4 * MIB - MIB / 4; live += GH_PAGE)
+        pay(f, GH_PAGE, 0, live);
+    assert_int_equal(f->space.pages_swept, SPANS);
+}
+
 static void
 no_pace_no_sweeping(void **state)
 {
@@ -98,10 +116,10 @@ no_pace_no_sweeping(void **state)
     fill(f);
     assert_int_equal(pay(f, MIB, 0, 100 * MIB), 0);     /* not set yet */
     gospace_pace_sweep_stw(&f->space, MIB, UINT64_MAX); /* GOGC=off */
-    assert_true(pay(f, MIB, 0, MIB) <= 1);
+    assert_true(pay(f, MIB, 0, MIB) <= AT_ONCE);
     /* an older live figure than that of the pace */
     gospace_pace_sweep_stw(&f->space, 100 * MIB, 200 * MIB);
-    assert_true(pay(f, GH_PAGE, 0, MIB) <= 1);
+    assert_int_equal(pay(f, GH_PAGE, 0, MIB), 0);
     gospace_finish_sweep(&f->space);
     gospace_pace_sweep_stw(&f->space, MIB, 4 * MIB);
     assert_true(f->space.sweep_pages_per_byte == 0);
@@ -117,6 +135,7 @@ main(void)
         TEST(what_others_sweep_is_credit),
         TEST(debt_is_paid_in_calls_of_bounded_length),
         TEST(close_trigger_does_not_make_one_call_sweep_all),
+        TEST(margin_is_a_part_of_a_short_way),
         TEST(no_pace_no_sweeping),
     };
     return cmocka_run_group_tests_name("sweep_pace", tests, NULL, NULL);

@@ -22,11 +22,7 @@ gospace_alloc_chunk(struct gospace *g, struct mcache *c, struct refill *out)
     if (u == NULL)
         return NULL;
     struct mspan *s = u->span;
-    if (!span_init_large(g, s, &chunk_type)) {
-        if (pages_uchunk_fault(g->pages, u)) /* else it is lost until the heap closes */
-            pages_uchunk_retire(g->pages, u);
-        return NULL;
-    }
+    span_init_large(g, s, &chunk_type);
     large_publish(g, c, s, out); /* what is to be scanned of it comes object by object */
     return u;
 }

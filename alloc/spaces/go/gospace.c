@@ -79,8 +79,10 @@ gospace_prepare_sweep(struct gospace *g)
         struct mcentral *central = &g->central[sc];
         if (!atomic_load_explicit(&central->used, memory_order_relaxed))
             continue;
-        spanset_make_room(mcentral_partial_swept(central, h), &g->set_pool, caches);
-        spanset_make_room(mcentral_full_swept(central, h), &g->set_pool, caches);
+        /* at most: what it has ready, and what it has done with, and one of either */
+        uint32_t n = caches * (SPANSET_MANY + 1);
+        spanset_make_room(mcentral_partial_swept(central, h), &g->set_pool, n);
+        spanset_make_room(mcentral_full_swept(central, h), &g->set_pool, n);
     }
 }
 

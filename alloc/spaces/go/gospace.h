@@ -49,6 +49,11 @@ struct mcache {
     struct gh_run *runs;                  /* [GH_SPAN_CLASSES]: the mutator's public part */
     struct mspan *alloc[GH_SPAN_CLASSES]; /* span of each run; NULL if none */
     uint32_t counted[GH_SPAN_CLASSES];    /* its alloc_count when it was cached */
+    /* mcache.c, Note [stock]: spans that wait to be allocated from, and to be given back */
+    struct mspan *ready[GH_SPAN_CLASSES], *done[GH_SPAN_CLASSES]; /* through next */
+    uint8_t ndone[GH_SPAN_CLASSES];
+    uint8_t want[GH_SPAN_CLASSES]; /* how many to take next; 0: one, the first since a flush */
+    size_t object_bytes;           /* handed out, and not in the space's sum yet */
     bool black;                           /* see above; world-stopped only */
     struct black_counts black_counts;
     struct pages_local local;
@@ -93,8 +98,8 @@ struct gospace {
     _Atomic(uint32_t) sweepers;     /* how many are between claim and done; bit 31 = drained */
     _Atomic(uint32_t) sweep_cursor; /* unswept sets below it are empty; sweep.c */
     GH_ALIGNED(2 * GH_CACHELINE) _Atomic(uint64_t) pages_swept; /* of pages_to_sweep, so far */
-    /* bytes of objects, allocated and not swept; what cached spans have handed out since they
-     * were cached is missing (Go: totalAlloc - totalFree of gcController) */
+    /* bytes of objects, allocated and not swept; what mutators have handed out since they
+     * stocked up is missing (Go: totalAlloc - totalFree of gcController) */
     _Atomic(int64_t) object_bytes;
     _Atomic(uint64_t) reclaim_next;   /* page up to which the arenas have been walked */
     _Atomic(uint64_t) reclaim_credit; /* pages freed and not asked for yet */
@@ -162,7 +167,7 @@ struct flushed {
     size_t scan_bytes;   /* add to heapScan */
 };
 
-/* Owner or _stw: give back what is left of every run and uncache every span. Afterwards all
+/* Owner or _stw: give back what is left of every run and every span that waits in the cache. Afterwards all
  * runs are empty, and alloc_count, freeindex and the counts are exact. */
 struct flushed gospace_flush(struct gospace *g, struct mcache *c);
 

@@ -21,12 +21,19 @@ span_has_bitmap(size_t slot_bytes, unsigned span_class)
     return slot_bytes <= GH_HEADER_MIN && (span_class & 1) == 0;
 }
 
+/* Whether a span's bits lie in its record: span.c, Note [own bits]. */
+GH_INLINE bool
+span_has_own_bits(const struct mspan *s)
+{
+    return s->nelems <= (s->inline_marks ? 64u * MSPAN_OWN_BITS : 64u);
+}
+
 /* Slots in a span of a small class. */
 uint32_t span_slots(unsigned span_class);
 /* Fill in the space's fields of a new span of a small class. False if the OS refuses. */
 bool span_init_small(struct gospace *g, struct mspan *s, unsigned span_class);
 /* The same for one large object; `type` NULL = no references. */
-bool span_init_large(struct gospace *g, struct mspan *s, const struct gh_type *type);
+void span_init_large(struct gospace *g, struct mspan *s, const struct gh_type *type);
 /* Clear marks, scans and owner of a span with inline marks. */
 void span_clear_inline(const struct mspan *s);
 
@@ -79,20 +86,35 @@ void sweep_end(struct gospace *g);
  * and sweep_end. `h` is the space's sweepgen. False: it is swept, or somebody else is at it, or
  * the record is none of a live span. Note [sweep claim]. */
 bool sweep_try_claim(struct mspan *s, uint32_t h);
-/* Take spans out of an unswept set until one can be claimed; NULL when the set is empty. */
-struct mspan *sweep_pop(struct gospace *g, struct spanset *unswept);
-/* Spans that were found to hold nothing, and shall be freed together: taking the PAGES lock for
- * each costs as much as sweeping it. Lives between sweep_begin and sweep_end of one thread, so
- * that the sweep is not done while any is left in it; until it is flushed the spans stay
- * claimed, and nobody else touches them. */
+/* Take spans out of an unswept set until some can be claimed, at most `most` <= SPANSET_MANY.
+ * Returns how many; 0 when the set is empty. What sweeping them reads is being fetched. */
+unsigned sweep_pop(struct gospace *g, struct spanset *unswept, struct mspan **out,
+                   unsigned most);
+/* What a thread has found by sweeping and not told yet: spans that hold nothing, to be freed
+ * together, because taking the PAGES lock for each costs as much as sweeping it; and what adds
+ * to sums that all write. Begins with zero counts. Lives between sweep_begin and sweep_end of
+ * one thread, so that the sweep is not done while any is left in it; until it is flushed the
+ * spans stay claimed, and nobody else touches them. */
 struct sweep_batch {
     unsigned n;
+    uint64_t pages; /* swept */
+    int64_t bytes;  /* of objects that were found dead */
     struct mspan *spans[SWEEP_BATCH];
 };
+/* An empty one, without writing to all of it. */
+GH_INLINE void
+sweep_batch_init(struct sweep_batch *b)
+{
+    b->n = 0;
+    b->pages = 0;
+    b->bytes = 0;
+}
 
 /* Sweep a claimed span. False: it held nothing, and has become the caller's to free (never with
- * `keep`). Otherwise it is in no set and still claimed. `c` is the caller's own, or NULL. */
-bool sweep_span(struct gospace *g, struct mcache *c, struct mspan *s, bool keep);
+ * `keep`). Otherwise it is in no set and still claimed. `c` is the caller's own, or NULL.
+ * Counts in `batch`, but adds no span to it. */
+bool sweep_span(struct gospace *g, struct mcache *c, struct mspan *s, bool keep,
+                struct sweep_batch *batch);
 /* A claimed span has been swept and not found empty: let others have it. */
 void sweep_put(struct gospace *g, struct mspan *s);
 /* Sweep a claimed span, and let others have it or its pages. Returns the pages freed, now or at

@@ -61,10 +61,7 @@ gospace_alloc_large(struct gospace *g, struct mcache *c, size_t bytes,
     struct mspan *s = pages_alloc(g->pages, &c->local, npages, SPAN_OBJECTS);
     if (s == NULL)
         return NULL;
-    if (!span_init_large(g, s, type)) {
-        pages_free(g->pages, s, SPAN_OBJECTS);
-        return NULL;
-    }
+    span_init_large(g, s, type);
     bool noscan = s->span_class & 1, cold = large_is_cold(g, s->elemsize);
     if (s->needzero && !noscan)
         clear_memory((void *)s->base, s->elemsize, cold);

@@ -3,12 +3,33 @@
  * Place: between runs (run.c), which live within one cached span, and mcentral, where spans
  * come from and go back to. Go: mcache.go. What Go charges to the pacer here is returned to the
  * caller instead.
+ *
+ * Note [stock]. What a refill would pay for one span (entering the sweep, moving the words of
+ * the sets, adding to the sums) it pays once for several: they are taken out of the sets
+ * together and wait in `ready`; those that are used up wait in `done` to go back together. Both
+ * are the mutator's, as the span it allocates from: their sweepgen says "cached", so that
+ * nobody else sweeps, trims or hands them out, and in a sweep that begins while they are here
+ * (which nobody starts without flushing first) they would be swept by who gives them back. In a
+ * stopped world that has flushed, there are none.
+ *   - heapLive. A span is charged when it leaves `ready`, not before; so what is here counts
+ *     as what is in the swept sets does.
+ *   - Sums. `object_bytes` of a cache is added to the space's when it stocks up, and at a flush;
+ *     the space's is behind by what the mutator allocates in between.
+ *   - Marking. A span in `ready` has no marks, and its free slots are born black or white when
+ *     a run is taken of it, as those of any span.
+ *   - How many. A class begins with one span after a flush, and each time takes twice as many
+ *     as before, up to SPANSET_MANY and STOCK_BYTES. So no more wait for a mutator than it has
+ *     used up since, and one that allocates little of many classes holds nothing.
  * Contexts: the owner, or anybody in a stopped world. The list of caches: lock SWEEP. */
 #include "alloc/spaces/go/internal.h"
 
 #include <string.h>
 
-enum { COUNTERS = sizeof(struct alloc_counts) / sizeof(_Atomic(uint64_t)) };
+enum {
+    COUNTERS = sizeof(struct alloc_counts) / sizeof(_Atomic(uint64_t)),
+    STOCK_BYTES = SPANSET_MANY * GH_PAGE,
+    STOCK_PREFETCH = 512, /* bytes of the next span; from there on the hardware does it */
+};
 
 static void
 add_counts(struct alloc_counts *to, const struct alloc_counts *from)
@@ -68,14 +89,100 @@ unused_of(const struct mspan *s)
 /* End the run of a cached span, and book the objects handed out since it was cached. Returns
  * the bytes of them that are to be scanned. */
 GH_INLINE size_t
-mcache_book_run(struct gospace *g, struct mcache *c, unsigned span_class)
+mcache_book_run(struct mcache *c, unsigned span_class)
 {
     struct mspan *s = c->alloc[span_class];
     run_end(c, s, &c->runs[span_class]);
     size_t handed_out = (s->alloc_count - c->counted[span_class]) * s->elemsize;
-    object_bytes_add(g, (int64_t)handed_out);
+    c->object_bytes += handed_out;
     return (span_class & 1) == 0 ? handed_out : 0;
 }
+
+/* --- the stock --- */
+
+static void
+settle_object_bytes(struct gospace *g, struct mcache *c)
+{
+    if (c->object_bytes > 0)
+        object_bytes_add(g, (int64_t)c->object_bytes);
+    c->object_bytes = 0;
+}
+
+/* Give back the spans of a list, the last first: in the order in which they were used, or the
+ * other way round for those that were not. */
+static void
+stock_return(struct gospace *g, struct mcache *c, struct mspan **list)
+{
+    struct mspan *spans[SPANSET_MANY];
+    unsigned first = SPANSET_MANY;
+    for (struct mspan *s = *list, *next; s != NULL; s = next) {
+        next = s->next;
+        s->next = NULL;
+        ASSERT(first > 0, "stock_return: more than %d spans", SPANSET_MANY);
+        spans[--first] = s;
+    }
+    if (first < SPANSET_MANY)
+        mcentral_uncache_spans(g, c, &spans[first], SPANSET_MANY - first);
+    *list = NULL;
+}
+
+/* A span that is used up: it goes back with others. */
+GH_INLINE void
+stock_add_done(struct gospace *g, struct mcache *c, unsigned span_class, struct mspan *s)
+{
+    s->next = c->done[span_class];
+    c->done[span_class] = s;
+    if (++c->ndone[span_class] < SPANSET_MANY)
+        return;
+    stock_return(g, c, &c->done[span_class]);
+    c->ndone[span_class] = 0;
+}
+
+/* Have spans ready. False if the OS refuses. */
+static GH_NOINLINE bool
+stock_up(struct gospace *g, struct mcache *c, unsigned span_class)
+{
+    struct mspan *spans[SPANSET_MANY];
+    unsigned most = STOCK_BYTES / (sizeclass_pages[span_class >> 1] * (unsigned)GH_PAGE);
+    unsigned want = c->want[span_class] > 0 ? c->want[span_class] : 1;
+    settle_object_bytes(g, c);
+    unsigned n = mcentral_cache_spans(g, c, span_class, spans, want);
+    c->want[span_class] = (uint8_t)(want * 2 < most ? want * 2 : most > 0 ? most : 1);
+    for (unsigned i = n; i-- > 0;) {
+        ASSERT(spans[i]->next == NULL, "stock_up: span %#zx is on a list", spans[i]->base);
+        spans[i]->next = c->ready[span_class];
+        c->ready[span_class] = spans[i];
+    }
+    return n > 0;
+}
+
+/* Have what is written first in a span that will be allocated from. */
+GH_INLINE void
+prefetch_start(const struct mspan *s)
+{
+    for (unsigned i = 0; i < STOCK_PREFETCH; i += GH_CACHELINE) {
+        __builtin_prefetch((void *)(s->base + i), 1);
+        __builtin_prefetch((void *)(s->base + 4096 + i), 1);
+    }
+}
+
+/* The next span to allocate from. NULL if the OS refuses. */
+GH_INLINE struct mspan *
+stock_take(struct gospace *g, struct mcache *c, unsigned span_class)
+{
+    if (c->ready[span_class] == NULL && !stock_up(g, c, span_class))
+        return NULL;
+    struct mspan *s = c->ready[span_class];
+    ASSERT(atomic_load_explicit(&s->sweepgen, memory_order_relaxed) == gospace_sweepgen(g) + 3,
+           "stock_take: span %#zx is not cached", s->base);
+    c->ready[span_class] = s->next;
+    s->next = NULL;
+    if (c->ready[span_class] != NULL)
+        prefetch_start(c->ready[span_class]);
+    return s;
+}
+
+/* --- refilling and flushing --- */
 
 bool
 gospace_refill(struct gospace *g, struct mcache *c, unsigned span_class, uint64_t mask,
@@ -87,18 +194,15 @@ gospace_refill(struct gospace *g, struct mcache *c, unsigned span_class, uint64_
     struct mspan *s = c->alloc[span_class];
     *out = (struct refill){0};
     if (s != NULL) {
-        out->scan_bytes = mcache_book_run(g, c, span_class);
+        out->scan_bytes = mcache_book_run(c, span_class);
         c->alloc[span_class] = NULL;
-        mcentral_uncache_span(g, c, s);
+        stock_add_done(g, c, span_class, s);
     }
     *r = (struct gh_run){0};
-    s = mcentral_cache_span(g, c, span_class);
+    s = stock_take(g, c, span_class);
     if (s == NULL)
         return false;
     c->counted[span_class] = s->alloc_count;
-    /* release: pairs with the acquire in gospace_try_sweep. Only the owner changes it until the
-     * span is uncached; mspan.h, Note [sweepgen] */
-    atomic_store_explicit(&s->sweepgen, gospace_sweepgen(g) + 3, memory_order_release);
     c->alloc[span_class] = s;
     out->live_bytes = unused_of(s);
     bool found = run_take(s, r, mask);
@@ -115,16 +219,22 @@ gospace_flush(struct gospace *g, struct mcache *c)
     struct flushed f = {0};
     for (unsigned sc = 0; sc < GH_SPAN_CLASSES; sc++) {
         struct mspan *s = c->alloc[sc];
+        if (c->want[sc] == 0)
+            continue; /* never stocked up */
+        c->want[sc] = c->ndone[sc] = 0;
+        stock_return(g, c, &c->done[sc]);
+        stock_return(g, c, &c->ready[sc]);
         if (s == NULL)
             continue;
         if (c->black)
             run_whiten(s, &c->runs[sc]);
-        f.scan_bytes += mcache_book_run(g, c, sc);
+        f.scan_bytes += mcache_book_run(c, sc);
         c->runs[sc] = (struct gh_run){0};
         c->alloc[sc] = NULL;
         f.unused_bytes += unused_of(s);
-        mcentral_uncache_span(g, c, s);
+        mcentral_uncache_spans(g, c, &s, 1);
     }
+    settle_object_bytes(g, c);
     return f;
 }
 
@@ -146,8 +256,8 @@ void
 gospace_whiten_stw(struct mcache *c)
 {
     for (unsigned sc = 0; sc < GH_SPAN_CLASSES; sc++)
-        CHECK(c->alloc[sc] == NULL, "gospace_whiten_stw: span %#zx is still cached",
-              c->alloc[sc]->base);
+        CHECK(c->alloc[sc] == NULL && c->ready[sc] == NULL && c->done[sc] == NULL,
+              "gospace_whiten_stw: spans of class %u are still cached", sc);
     c->black = false;
 }
 

@@ -22,55 +22,124 @@ mcentral_put_swept(struct gospace *g, struct mspan *s)
                  &g->set_pool, s);
 }
 
-void
-mcentral_uncache_span(struct gospace *g, struct mcache *c, struct mspan *s)
+/* Put swept spans of one class into their sets. */
+static void
+put_many(struct gospace *g, struct mspan *const *spans, unsigned n)
+{
+    struct mspan *with_room[SPANSET_MANY], *full[SPANSET_MANY];
+    unsigned nroom = 0, nfull = 0;
+    for (unsigned i = 0; i < n; i++) {
+        if (spans[i]->alloc_count < spans[i]->nelems)
+            with_room[nroom++] = spans[i];
+        else
+            full[nfull++] = spans[i];
+    }
+    struct mcentral *central = &g->central[spans[0]->span_class];
+    uint32_t h = gospace_sweepgen(g);
+    if (nroom > 0)
+        spanset_push_many(mcentral_partial_swept(central, h), &g->set_pool, with_room, nroom);
+    if (nfull > 0)
+        spanset_push_many(mcentral_full_swept(central, h), &g->set_pool, full, nfull);
+}
+
+/* Owner of a span: it is swept. */
+static void
+set_gen(struct mspan *s, uint32_t gen)
+{
+    /* release: pairs with the acquire in is_swept (sweep.c); for who takes it out of a set the
+     * push does it. mspan.h, Note [sweepgen] */
+    atomic_store_explicit(&s->sweepgen, gen, memory_order_release);
+}
+
+/* A span of the caller's that he has cached: have it swept, with the sweepgen of one that is.
+ * False: it held nothing, and is in the batch to be freed. */
+static bool
+uncache(struct gospace *g, struct mcache *c, struct mspan *s, struct sweep_batch *batch)
 {
     uint32_t h = gospace_sweepgen(g);
     /* relaxed: the caching mutator is the only writer */
     uint32_t was = atomic_load_explicit(&s->sweepgen, memory_order_relaxed);
-    CHECK(was == h + 3 || was == h + 1, "mcentral_uncache_span: span %#zx: sweepgen %u at %u",
+    CHECK(was == h + 3 || was == h + 1, "mcentral_uncache: span %#zx: sweepgen %u at %u",
           s->base, was, h);
     if (was == h + 1) {
         /* A collection began to sweep while the span was cached: it is in no set, so its owner
          * sweeps it. relaxed: the span is ours until it is pushed. */
         atomic_store_explicit(&s->sweepgen, h - 1, memory_order_relaxed);
-        if (!sweep_span(g, c, s, false)) {
-            pages_free(g->pages, s, SPAN_OBJECTS);
-            return;
+        if (!sweep_span(g, c, s, false, batch)) {
+            batch->spans[batch->n++] = s;
+            return false;
         }
     }
-    sweep_put(g, s);
+    set_gen(s, h);
+    return true;
 }
 
-/* Sweep spans of `set` until one has room. `budget` is used up by one a span. */
-static struct mspan *
-sweep_for_room(struct gospace *g, struct mcache *c, struct spanset *set, unsigned *budget)
+void
+mcentral_uncache_spans(struct gospace *g, struct mcache *c, struct mspan *const *spans,
+                       unsigned n)
 {
-    for (; *budget > 0; --*budget) {
-        struct mspan *s = sweep_pop(g, set);
-        if (s == NULL)
-            return NULL;
-        sweep_span(g, c, s, true);
-        if (s->alloc_count < s->nelems)
-            return s;
-        sweep_put(g, s);
-    }
-    return NULL;
+    _Static_assert((int)SPANSET_MANY <= (int)SWEEP_BATCH, "they may all be dead");
+    struct mspan *kept[SPANSET_MANY];
+    struct sweep_batch batch;
+    unsigned nkept = 0;
+    sweep_batch_init(&batch);
+    for (unsigned i = 0; i < n; i++)
+        if (uncache(g, c, spans[i], &batch))
+            kept[nkept++] = spans[i];
+    sweep_flush(g, &batch);
+    if (nkept > 0)
+        put_many(g, kept, nkept);
 }
 
-static struct mspan *
-cache_by_sweeping(struct gospace *g, struct mcache *c, unsigned span_class)
+/* Sweep spans of `set`, some at a time, until one or some have room: these are cached. `budget`
+ * is used up by one a span. */
+static unsigned
+sweep_for_room(struct gospace *g, struct mcache *c, struct spanset *set, struct mspan **out,
+               unsigned most, unsigned *budget, struct sweep_batch *batch)
+{
+    uint32_t h = gospace_sweepgen(g);
+    unsigned found = 0;
+    while (found == 0 && *budget > 0) {
+        struct mspan *full[SPANSET_MANY];
+        unsigned nfull = 0;
+        unsigned n = sweep_pop(g, set, out, most < *budget ? most : *budget);
+        if (n == 0)
+            break;
+        *budget -= n;
+        for (unsigned i = 0; i < n; i++) {
+            struct mspan *s = out[i];
+            sweep_span(g, c, s, true, batch);
+            bool room = s->alloc_count < s->nelems;
+            set_gen(s, room ? h + 3 : h);
+            if (room)
+                out[found++] = s;
+            else
+                full[nfull++] = s;
+        }
+        if (nfull > 0)
+            put_many(g, full, nfull);
+    }
+    return found;
+}
+
+static unsigned
+cache_by_sweeping(struct gospace *g, struct mcache *c, unsigned span_class, struct mspan **out,
+                  unsigned most)
 {
     if (!sweep_begin(g))
-        return NULL;
+        return 0;
     struct mcentral *central = &g->central[span_class];
     uint32_t h = gospace_sweepgen(g);
     unsigned budget = SWEEP_BUDGET;
-    struct mspan *s = sweep_for_room(g, c, mcentral_partial_unswept(central, h), &budget);
-    if (s == NULL)
-        s = sweep_for_room(g, c, mcentral_full_unswept(central, h), &budget);
+    struct sweep_batch batch;
+    sweep_batch_init(&batch);
+    unsigned n = sweep_for_room(g, c, mcentral_partial_unswept(central, h), out, most, &budget,
+                                &batch);
+    if (n == 0)
+        n = sweep_for_room(g, c, mcentral_full_unswept(central, h), out, most, &budget, &batch);
+    sweep_flush(g, &batch);
     sweep_end(g);
-    return s;
+    return n;
 }
 
 static struct mspan *
@@ -86,21 +155,25 @@ grow(struct gospace *g, struct mcache *c, unsigned span_class)
         pages_free(g->pages, s, SPAN_OBJECTS);
         return NULL;
     }
+    set_gen(s, gospace_sweepgen(g) + 3);
     pages_publish(g->pages, s);
     return s;
 }
 
-struct mspan *
-mcentral_cache_span(struct gospace *g, struct mcache *c, unsigned span_class)
+unsigned
+mcentral_cache_spans(struct gospace *g, struct mcache *c, unsigned span_class,
+                     struct mspan **out, unsigned most)
 {
     struct mcentral *central = &g->central[span_class];
+    uint32_t h = gospace_sweepgen(g);
     if (GH_UNLIKELY(!atomic_load_explicit(&central->used, memory_order_relaxed)))
         atomic_store_explicit(&central->used, true, memory_order_relaxed);
-    struct mspan *s =
-        spanset_pop(mcentral_partial_swept(central, gospace_sweepgen(g)), &g->set_pool);
-    if (s == NULL)
-        s = cache_by_sweeping(g, c, span_class);
-    if (s == NULL)
-        s = grow(g, c, span_class);
-    return s;
+    unsigned n = spanset_pop_many(mcentral_partial_swept(central, h), &g->set_pool, out, most);
+    for (unsigned i = 0; i < n; i++)
+        set_gen(out[i], h + 3);
+    if (n == 0)
+        n = cache_by_sweeping(g, c, span_class, out, most);
+    if (n == 0 && (out[0] = grow(g, c, span_class)) != NULL)
+        n = 1;
+    return n;
 }

@@ -45,12 +45,15 @@ mcentral_full_unswept(struct mcentral *c, uint32_t sweepgen)
     return &c->full[1 - sweepgen / 2 % 2];
 }
 
-/* Owner of `c`: a span of `span_class` (small) with at least one free slot, in no set, swept,
- * for the mutator to cache. Its sweepgen is left for the caller to set. NULL if the OS refuses.
- */
-struct mspan *mcentral_cache_span(struct gospace *g, struct mcache *c, unsigned span_class);
-/* Owner of `c`: take back a span it cached, sweeping it if a collection has passed since. */
-void mcentral_uncache_span(struct gospace *g, struct mcache *c, struct mspan *s);
+/* Owner of `c`: up to 0 < `most` <= SPANSET_MANY spans of `span_class` (small) with at least one
+ * free slot each, swept, in no set, and cached now. More than one only if that makes them
+ * cheaper: fresh pages are taken for one at a time. Returns how many; 0 if the OS refuses. */
+unsigned mcentral_cache_spans(struct gospace *g, struct mcache *c, unsigned span_class,
+                              struct mspan **out, unsigned most);
+/* Owner of `c`, or _stw: take back 0 < n <= SPANSET_MANY spans of one class that it cached,
+ * sweeping them if a collection has passed since. */
+void mcentral_uncache_spans(struct gospace *g, struct mcache *c, struct mspan *const *spans,
+                            unsigned n);
 /* Put a swept span (sweepgen is the space's) that nobody else can reach into its set. */
 void mcentral_put_swept(struct gospace *g, struct mspan *s);
 

@@ -82,7 +82,7 @@ reclaim_chunk(struct gospace *g, struct mcache *c, uint64_t at)
     struct sweep_batch batch;
     if (!sweep_begin(g))
         return SIZE_MAX;
-    batch.n = 0;
+    sweep_batch_init(&batch);
     for (size_t w = first / 64; w < (first + RECLAIM_CHUNK) / 64; w++)
         for (uint64_t bits = unmarked_spans(a, w); bits != 0; bits &= bits - 1) {
             /* acquire: pairs with the release in arenas_set_spans */

@@ -155,7 +155,7 @@ clear_ahead(const struct mspan *s, struct gh_run *r)
         return;
     size_t piece = s->elemsize;
     size_t ahead = piece < GH_RUN_LARGE ? GH_RUN_CLEAR_BYTES : GH_RUN_CLEAR_LARGE_BYTES;
-    if (piece < ahead / 2)
+    if (piece <= ahead / 2)
         piece *= (size_t)((uint64_t)ahead * s->div_magic >> 32);
     if (r->end - from > piece)
         r->limit = from + piece;

@@ -3,7 +3,15 @@
  * Place: between the pages, which are only memory, and runs and sweeping, which take the
  * fields set here as given. Go: mspan.init, mheap.initSpan, findObject.
  * Contexts: span_init_* by the thread that just got the pages, before they are published;
- * lookups by anybody who holds an address inside a live span. */
+ * lookups by anybody who holds an address inside a live span.
+ *
+ * Note [own bits]. A span of few slots keeps its bits in its record, where whoever sweeps,
+ * allocates or marks is anyway, and nothing has to be allocated for a sweep. Without inline
+ * marks that is one word for marks and one for what was alive, which change places at a sweep
+ * (up to 64 slots); with inline marks, which are copied, both are for what was alive (up to
+ * 128). Nobody reads the old bits of a span while it is swept: marking is over, allocation
+ * bits are read by the owner or in a stopped world, and the claim makes the sweeper the owner.
+ * So unlike those of gcbits.h these need not outlive their cycle. */
 #include "alloc/base/bits.h"
 #include "alloc/spaces/go/internal.h"
 
@@ -73,7 +81,8 @@ span_init_small(struct gospace *g, struct mspan *s, unsigned span_class)
     if (s->inline_marks)
         start_inline_marks(g, s);
     else
-        s->mark_bits = gcbits_alloc(&g->bits, s->nelems);
+        s->mark_bits =
+            span_has_own_bits(s) ? s->own_bits : gcbits_alloc(&g->bits, s->nelems);
     if (!s->inline_marks && s->mark_bits == NULL)
         return false; /* before the sweepgen is set: sweep.c, Note [sweep claim] */
     /* relaxed: published with the span */
@@ -81,7 +90,7 @@ span_init_small(struct gospace *g, struct mspan *s, unsigned span_class)
     return true;
 }
 
-bool
+void
 span_init_large(struct gospace *g, struct mspan *s, const struct gh_type *type)
 {
     bool noscan = type == NULL || type->ptr_bytes == 0;
@@ -96,12 +105,9 @@ span_init_large(struct gospace *g, struct mspan *s, const struct gh_type *type)
     s->freeindex = 1;
     s->alloc_count = 1;
     s->alloc_bits = (uint64_t *)gcbits_zero;
-    s->mark_bits = gcbits_alloc(&g->bits, 1);
-    if (s->mark_bits == NULL)
-        return false; /* as above */
+    s->mark_bits = s->own_bits;
     /* relaxed: published with the span */
     atomic_store_explicit(&s->sweepgen, gospace_sweepgen(g), memory_order_relaxed);
-    return true;
 }
 
 bool

@@ -2,8 +2,8 @@
  *
  * Note [spanset order]. One word holds head and tail; both only grow. A push claims entry
  * `tail` by adding 1, a pop claims entry `head` by compare-and-swap, so each entry has one
- * pusher and one popper, and the word itself carries no data: it is accessed relaxed. Four
- * things have to be ordered:
+ * pusher and one popper, and the word itself carries no data: it is accessed relaxed. Several
+ * entries in a row are claimed in the same way, by adding more. Four things have to be ordered:
  *
  *   - The span. The pusher stores it to its entry with release; the popper reads the entry
  *     with acquire until it is not NULL. So all that was done to the span before the push is
@@ -14,8 +14,8 @@
  *   - The spine. Doubling fills the new spine before storing it (release); it is read with
  *     acquire. A reader with the old spine finds in it every block below the nblocks it saw.
  *     Old spines are not freed (they add up to less than the newest one).
- *   - Reuse. The popper stores NULL to its entry, then adds 1 to `popped` (acq_rel). Who brings
- *     it to 512 knows that all the stores of NULL happened before, and hands the block to the
+ *   - Reuse. The popper stores NULL to its entries, all of one block, then adds their number
+ *     to `popped` (acq_rel). Who brings it to 512 knows that all the stores of NULL happened before, and hands the block to the
  *     pool under the lock, which orders it before the next use.
  *
  * nblocks may lag behind several pushers: each waits only for the lock, and whoever comes first
@@ -127,18 +127,32 @@ block_of(struct spanset *set, uint32_t top)
 }
 
 void
-spanset_push(struct spanset *set, struct spanset_pool *pool, struct mspan *s)
+spanset_push_many(struct spanset *set, struct spanset_pool *pool, struct mspan *const *spans,
+                  unsigned n)
 {
+    ASSERT(n > 0 && n <= SPANSET_MANY, "spanset_push: %u spans at once", n);
     /* relaxed: Note [spanset order] */
-    uint32_t at = tail_of(atomic_fetch_add_explicit(&set->index, 1, memory_order_relaxed));
-    CHECK(at != UINT32_MAX, "spanset_push: more than 2^32 pushes without a reset");
-    uint32_t top = at / SPANSET_BLOCK;
+    uint32_t at = tail_of(atomic_fetch_add_explicit(&set->index, n, memory_order_relaxed));
+    CHECK(at < UINT32_MAX - SPANSET_MANY,
+          "spanset_push: more than 2^32 pushes without a reset");
+    uint32_t top = (at + n - 1) / SPANSET_BLOCK;
     /* acquire: pairs with the release in extend */
     if (GH_UNLIKELY(atomic_load_explicit(&set->nblocks, memory_order_acquire) <= top))
         extend(set, pool, top);
-    struct spanset_block *b = block_of(set, top);
-    /* release: pairs with the acquire in wait_for_entry */
-    atomic_store_explicit(&b->spans[at % SPANSET_BLOCK], s, memory_order_release);
+    struct spanset_block *b = NULL;
+    for (unsigned i = 0; i < n; i++) {
+        uint32_t entry = (at + i) % SPANSET_BLOCK;
+        if (i == 0 || entry == 0)
+            b = block_of(set, (at + i) / SPANSET_BLOCK);
+        /* release: pairs with the acquire in wait_for_entry */
+        atomic_store_explicit(&b->spans[entry], spans[i], memory_order_release);
+    }
+}
+
+void
+spanset_push(struct spanset *set, struct spanset_pool *pool, struct mspan *s)
+{
+    spanset_push_many(set, pool, &s, 1);
 }
 
 void
@@ -151,25 +165,31 @@ spanset_make_room(struct spanset *set, struct spanset_pool *pool, uint32_t n)
         extend(set, pool, top);
 }
 
-/* Claim the entry at head. False if there is none to be had. */
-static bool
-claim_head(struct spanset *set, uint32_t *at)
+/* Claim entries from head on, all in one block and at most `most`. Returns how many; 0 if there
+ * are none to be had. */
+static uint32_t
+claim_head(struct spanset *set, uint32_t *at, uint32_t most)
 {
     /* relaxed: Note [spanset order] */
     uint64_t index = atomic_load_explicit(&set->index, memory_order_relaxed);
     for (;;) {
         uint32_t head = head_of(index);
         if (head >= tail_of(index))
-            return false;
+            return 0;
         /* acquire: pairs with the release in extend. nblocks never shrinks while threads pop,
          * so that what held for this head still holds when it is claimed */
         if (atomic_load_explicit(&set->nblocks, memory_order_acquire) <= head / SPANSET_BLOCK)
-            return false;
+            return 0;
+        uint32_t n = tail_of(index) - head, in_block = SPANSET_BLOCK - head % SPANSET_BLOCK;
+        if (n > in_block)
+            n = in_block;
+        if (n > most)
+            n = most;
         *at = head;
         if (atomic_compare_exchange_weak_explicit(&set->index, &index,
-                                                  index + (UINT64_C(1) << 32),
+                                                  index + ((uint64_t)n << 32),
                                                   memory_order_relaxed, memory_order_relaxed))
-            return true;
+            return n;
         retry_note(RETRY_SPANSET_POP);
     }
 }
@@ -193,21 +213,33 @@ wait_for_entry(_Atomic(struct mspan *) *entry)
     }
 }
 
+unsigned
+spanset_pop_many(struct spanset *set, struct spanset_pool *pool, struct mspan **out,
+                 unsigned most)
+{
+    uint32_t at, n = claim_head(set, &at, most);
+    if (n == 0)
+        return 0;
+    struct spanset_block *b = block_of(set, at / SPANSET_BLOCK);
+    for (uint32_t i = 0; i < n; i++) {
+        _Atomic(struct mspan *) *entry = &b->spans[at % SPANSET_BLOCK + i];
+        out[i] = wait_for_entry(entry);
+        __builtin_prefetch(out[i], 1);
+        __builtin_prefetch((char *)out[i] + GH_CACHELINE, 1);
+        /* relaxed: ordered by `popped` for whoever uses the block again */
+        atomic_store_explicit(entry, NULL, memory_order_relaxed);
+    }
+    /* acq_rel: pairs with itself in the other poppers of this block */
+    if (atomic_fetch_add_explicit(&b->popped, n, memory_order_acq_rel) + n == SPANSET_BLOCK)
+        put_block(pool, b);
+    return n;
+}
+
 struct mspan *
 spanset_pop(struct spanset *set, struct spanset_pool *pool)
 {
-    uint32_t at;
-    if (!claim_head(set, &at))
-        return NULL;
-    struct spanset_block *b = block_of(set, at / SPANSET_BLOCK);
-    _Atomic(struct mspan *) *entry = &b->spans[at % SPANSET_BLOCK];
-    struct mspan *s = wait_for_entry(entry);
-    /* relaxed: ordered by `popped` for whoever uses the block again */
-    atomic_store_explicit(entry, NULL, memory_order_relaxed);
-    /* acq_rel: pairs with itself in the other poppers of this block */
-    if (atomic_fetch_add_explicit(&b->popped, 1, memory_order_acq_rel) + 1 == SPANSET_BLOCK)
-        put_block(pool, b);
-    return s;
+    struct mspan *s;
+    return spanset_pop_many(set, pool, &s, 1) == 1 ? s : NULL;
 }
 
 void

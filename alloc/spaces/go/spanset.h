@@ -19,6 +19,7 @@
 enum {
     SPANSET_BLOCK = GH_TORTURE ? 8 : 512, /* entries */
     SPANSET_SPINE = GH_TORTURE ? 2 : 256, /* blocks at first */
+    SPANSET_MANY = 8,                     /* spans put in or taken out at once */
 };
 
 struct spanset_block {
@@ -50,8 +51,15 @@ void spanset_push(struct spanset *set, struct spanset_pool *pool, struct mspan *
 /* Have the memory for `n` more pushes ready, so that they are quick; fatal, like a push, if
  * there is none. A hint, if others push. */
 void spanset_make_room(struct spanset *set, struct spanset_pool *pool, uint32_t n);
+/* The same for 0 < n <= SPANSET_MANY spans, which come out in this order. */
+void spanset_push_many(struct spanset *set, struct spanset_pool *pool,
+                       struct mspan *const *spans, unsigned n);
 /* A span, now the caller's alone; NULL if there is none, or none whose push is far enough. */
 struct mspan *spanset_pop(struct spanset *set, struct spanset_pool *pool);
+/* The same for some, at most 0 < most <= SPANSET_MANY. Returns how many; their records are
+ * being fetched. */
+unsigned spanset_pop_many(struct spanset *set, struct spanset_pool *pool, struct mspan **out,
+                          unsigned most);
 
 /* Forget the past of an empty set. Nobody else uses it. */
 void spanset_reset_drained(struct spanset *set, struct spanset_pool *pool);

@@ -107,19 +107,24 @@ clobber_dead(const struct mspan *s, const uint64_t *marks)
 static void
 renew_bits(struct gospace *g, struct mspan *s, const uint64_t *marks, uint32_t live)
 {
-    if (!s->inline_marks) {
-        s->alloc_bits = s->mark_bits;
-        s->mark_bits = gcbits_alloc(&g->bits, s->nelems);
+    bool own = span_has_own_bits(s);
+    uint64_t *alive = (uint64_t *)gcbits_zero;
+    if (s->inline_marks) {
+        if (live > 0) {
+            alive = own ? s->own_bits : gcbits_alloc(&g->bits, s->nelems);
+            CHECK(alive != NULL, "sweep_span: out of memory for allocation bits");
+            memcpy(alive, marks, (s->nelems + 63) / 64 * 8);
+        }
+        span_clear_inline(s);
+    } else if (!own || live > 0) { /* else the marks are zero as they are */
+        alive = s->mark_bits;
+        s->mark_bits = own ? &s->own_bits[alive == s->own_bits]
+                           : gcbits_alloc(&g->bits, s->nelems);
         CHECK(s->mark_bits != NULL, "sweep_span: out of memory for mark bits");
-        return;
+        if (own)
+            s->mark_bits[0] = 0;
     }
-    s->alloc_bits = (uint64_t *)gcbits_zero;
-    if (live > 0) {
-        s->alloc_bits = gcbits_alloc(&g->bits, s->nelems);
-        CHECK(s->alloc_bits != NULL, "sweep_span: out of memory for allocation bits");
-        memcpy(s->alloc_bits, marks, (s->nelems + 63) / 64 * 8);
-    }
-    span_clear_inline(s);
+    s->alloc_bits = alive;
 }
 
 /* Add to a count of the mutator's, or to the common one. */
@@ -135,7 +140,8 @@ tally(struct alloc_counts *own, _Atomic(uint64_t) *own_counter, _Atomic(uint64_t
 }
 
 static void
-count_swept(struct gospace *g, struct mcache *c, const struct mspan *s, uint32_t freed)
+count_swept(struct gospace *g, struct mcache *c, const struct mspan *s, uint32_t freed,
+            struct sweep_batch *batch)
 {
     struct alloc_counts *own = c != NULL ? &c->counts : NULL;
     struct alloc_counts *to = own != NULL ? own : &g->background;
@@ -146,16 +152,15 @@ count_swept(struct gospace *g, struct mcache *c, const struct mspan *s, uint32_t
     } else if (freed > 0) {
         tally(own, &to->small_frees[class_], &to->small_frees[class_], freed);
     }
-    if (freed > 0)
-        object_bytes_add(g, -(int64_t)(freed * s->elemsize));
-    if (s->uchunk != NULL && !uchunk_is_live(s->uchunk))
-        return; /* not in use: nor was it counted among the pages to sweep */
-    /* relaxed: statistics */
-    atomic_fetch_add_explicit(&g->pages_swept, s->npages, memory_order_relaxed);
+    batch->bytes += (int64_t)(freed * s->elemsize);
+    /* one not in use was not counted among the pages to sweep either */
+    if (s->uchunk == NULL || uchunk_is_live(s->uchunk))
+        batch->pages += s->npages;
 }
 
 bool
-sweep_span(struct gospace *g, struct mcache *c, struct mspan *s, bool keep)
+sweep_span(struct gospace *g, struct mcache *c, struct mspan *s, bool keep,
+           struct sweep_batch *batch)
 {
     uint64_t inline_marks[MARK_WORDS_INLINE];
     const uint64_t *marks = s->mark_bits;
@@ -167,7 +172,7 @@ sweep_span(struct gospace *g, struct mcache *c, struct mspan *s, bool keep)
     }
     uint32_t live = count_marks(s, marks);
     /* a chunk of a user arena was counted when it was freed */
-    count_swept(g, c, s, s->uchunk != NULL ? 0 : s->alloc_count - live);
+    count_swept(g, c, s, s->uchunk != NULL ? 0 : s->alloc_count - live, batch);
     if (GH_UNLIKELY(g->clobber_free) && s->uchunk == NULL)
         clobber_dead(s, marks);
     /* a large one's slot is not used again, and marking wants to know how it began */
@@ -224,20 +229,41 @@ sweep_try_claim(struct mspan *s, uint32_t h)
                                                    memory_order_relaxed, memory_order_relaxed);
 }
 
-struct mspan *
-sweep_pop(struct gospace *g, struct spanset *unswept)
+/* Fetch what sweeping a span reads and writes besides its record. */
+GH_INLINE void
+prefetch_marks(const struct mspan *s)
+{
+    if (s->inline_marks) {
+        __builtin_prefetch((void *)(s->base + INLINE_SCANS_OFF), 1);
+        __builtin_prefetch((void *)(s->base + INLINE_MARKS_OFF), 1);
+    }
+}
+
+/* Claim a span that was found in an unswept set. */
+static bool
+claim_popped(struct mspan *s, uint32_t h)
+{
+    if (GH_LIKELY(sweep_try_claim(s, h)))
+        return true;
+    /* relaxed: all values it may have from here on are fine */
+    uint32_t gen = atomic_load_explicit(&s->sweepgen, memory_order_relaxed);
+    CHECK(gen == h - 1 || gen == h || gen == h + 3,
+          "sweep_pop: span %#zx in an unswept set has sweepgen %u at %u", s->base, gen, h);
+    return false;
+}
+
+unsigned
+sweep_pop(struct gospace *g, struct spanset *unswept, struct mspan **out, unsigned most)
 {
     uint32_t h = gospace_sweepgen(g);
-    struct mspan *s;
-    while ((s = spanset_pop(unswept, &g->set_pool)) != NULL) {
-        if (sweep_try_claim(s, h))
-            return s;
-        /* relaxed: all values it may have from here on are fine */
-        uint32_t gen = atomic_load_explicit(&s->sweepgen, memory_order_relaxed);
-        CHECK(gen == h - 1 || gen == h || gen == h + 3,
-              "sweep_pop: span %#zx in an unswept set has sweepgen %u at %u", s->base, gen, h);
-    }
-    return NULL;
+    unsigned found, claimed = 0;
+    while (claimed == 0 && (found = spanset_pop_many(unswept, &g->set_pool, out, most)) > 0)
+        for (unsigned i = 0; i < found; i++)
+            if (claim_popped(out[i], h)) {
+                prefetch_marks(out[i]);
+                out[claimed++] = out[i];
+            }
+    return claimed;
 }
 
 void
@@ -248,10 +274,10 @@ sweep_put(struct gospace *g, struct mspan *s)
     mcentral_put_swept(g, s);
 }
 
-/* A span out of any unswept set, claimed; full ones first, as mutators look for partial ones.
- */
-static struct mspan *
-next_unswept(struct gospace *g)
+/* Spans out of any unswept set, claimed, as sweep_pop; full ones first, as mutators look for
+ * partial ones. */
+static unsigned
+next_unswept(struct gospace *g, struct mspan **out, unsigned most)
 {
     uint32_t h = gospace_sweepgen(g);
     /* relaxed: a set is empty or not, whoever moves the cursor */
@@ -260,29 +286,41 @@ next_unswept(struct gospace *g)
         struct mcentral *central = &g->central[at / 2];
         struct spanset *set = at % 2 == 0 ? mcentral_full_unswept(central, h)
                                           : mcentral_partial_unswept(central, h);
-        struct mspan *s = sweep_pop(g, set);
-        if (s != NULL)
-            return s;
+        unsigned n = sweep_pop(g, set, out, most);
+        if (n > 0)
+            return n;
         /* On failure `at` is what another sweeper has moved it to, which is further. */
         if (atomic_compare_exchange_strong_explicit(&g->sweep_cursor, &at, at + 1,
                                                     memory_order_relaxed, memory_order_relaxed))
             at++;
     }
-    return NULL;
+    return 0;
 }
 
-void
-sweep_flush(struct gospace *g, struct sweep_batch *batch)
+static void
+free_batch(struct gospace *g, struct sweep_batch *batch)
 {
     if (batch->n > 0)
         pages_free_objects(g->pages, batch->spans, batch->n);
     batch->n = 0;
 }
 
+void
+sweep_flush(struct gospace *g, struct sweep_batch *batch)
+{
+    free_batch(g, batch);
+    if (batch->pages > 0)
+        /* relaxed: a sum; whoever sees the sweep done sees all of it */
+        atomic_fetch_add_explicit(&g->pages_swept, batch->pages, memory_order_relaxed);
+    if (batch->bytes > 0)
+        object_bytes_add(g, -batch->bytes);
+    sweep_batch_init(batch);
+}
+
 size_t
 sweep_settle(struct gospace *g, struct mcache *c, struct mspan *s, struct sweep_batch *batch)
 {
-    if (sweep_span(g, c, s, false)) {
+    if (sweep_span(g, c, s, false, batch)) {
         sweep_put(g, s);
         return 0;
     }
@@ -293,7 +331,7 @@ sweep_settle(struct gospace *g, struct mcache *c, struct mspan *s, struct sweep_
     size_t npages = s->npages;
     batch->spans[batch->n++] = s;
     if (batch->n == SWEEP_BATCH)
-        sweep_flush(g, batch);
+        free_batch(g, batch);
     return npages;
 }
 
@@ -301,19 +339,24 @@ size_t
 sweep_some(struct gospace *g, struct mcache *c, size_t npages)
 {
     struct sweep_batch batch;
+    struct mspan *spans[SPANSET_MANY];
     size_t swept = 0, freed = 0;
     if (!sweep_begin(g))
         return SIZE_MAX;
-    batch.n = 0;
+    sweep_batch_init(&batch);
     while (swept < npages) {
-        struct mspan *s = next_unswept(g);
-        if (s == NULL) {
+        size_t left = npages - swept;
+        unsigned n = next_unswept(
+            g, spans, left < SPANSET_MANY ? (unsigned)left : (unsigned)SPANSET_MANY);
+        if (n == 0) {
             /* relaxed: our own sweep_end follows */
             atomic_fetch_or_explicit(&g->sweepers, SWEEP_DRAINED, memory_order_relaxed);
             break;
         }
-        swept += s->npages; /* before the span is another's */
-        freed += sweep_settle(g, c, s, &batch);
+        for (unsigned i = 0; i < n; i++) {
+            swept += spans[i]->npages; /* before the span is another's */
+            freed += sweep_settle(g, c, spans[i], &batch);
+        }
     }
     sweep_flush(g, &batch);
     if (freed > 0)
@@ -343,7 +386,8 @@ gospace_try_sweep(struct gospace *g, struct mspan *s)
     if (is_swept(s, h))
         return true;
     if (sweep_begin(g)) {
-        struct sweep_batch batch = {0};
+        struct sweep_batch batch;
+        sweep_batch_init(&batch);
         if (sweep_try_claim(s, h))
             sweep_settle(g, NULL, s, &batch);
         sweep_flush(g, &batch);

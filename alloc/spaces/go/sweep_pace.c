@@ -10,8 +10,12 @@
  * to take a span of n bytes sweeps until the debt at L + n is paid. So all is swept a margin
  * before T.
  *
+ * Whoever pays, pays SWEEP_CALL_PAGES at once, in advance: debts of a page or less, which they
+ * would be if each refill paid for itself, would mean to enter the sweep, add to its sums and
+ * take PAGES for a span that is freed, for each of them.
+ *
  * Go pays any debt at once. Here one call sweeps no more than twice the share of its own bytes,
- * 2 * r * n pages, and a few more. That keeps the promise: the debt grows by the shares of
+ * 2 * r * n pages, and those. That keeps the promise: the debt grows by the shares of
  * those who take memory, each of whom sweeps at least his own share as long as there is debt;
  * an old debt (left by a mutator that took memory faster than this one, or by a pace that was
  * tightened) is paid off by the other half within as many bytes as it was made in. And it keeps
@@ -26,7 +30,9 @@
 
 enum {
     SWEEP_MARGIN = 1024 * 1024, /* bytes before the trigger at which all shall be swept */
-    SWEEP_CALL_PAGES = 16,      /* pages that one call may sweep beyond its bytes' share */
+    SWEEP_MARGIN_SHARE = 16,    /* ... but no more than this part of the way there */
+    SWEEP_CALL_PAGES = 16,      /* pages that are swept at once; a call may do as many beyond
+                                   its bytes' share */
 };
 
 void
@@ -37,7 +43,9 @@ gospace_pace_sweep_stw(struct gospace *g, uint64_t live, uint64_t trigger)
     uint64_t swept = atomic_load_explicit(&g->pages_swept, memory_order_relaxed);
     double rate = 0;
     if (!gospace_sweep_done(g) && swept < all) {
-        uint64_t distance = trigger > live + SWEEP_MARGIN ? trigger - live - SWEEP_MARGIN : 0;
+        uint64_t distance = trigger > live ? trigger - live : 0;
+        uint64_t margin = distance / SWEEP_MARGIN_SHARE;
+        distance -= margin < SWEEP_MARGIN ? margin : SWEEP_MARGIN;
         if (distance < SWEEP_MARGIN)
             distance = SWEEP_MARGIN;
         rate = (double)(all - swept) / (double)distance;
@@ -67,15 +75,13 @@ gospace_deduct_sweep_credit(struct gospace *g, struct mcache *c, size_t span_byt
     double rate = atomic_load_explicit(&g->sweep_pages_per_byte, memory_order_relaxed);
     if (GH_LIKELY(rate == 0))
         return;
-    double may = SWEEP_CALL_PAGES + 2 * rate * (double)span_bytes;
+    double may = 2 * rate * (double)span_bytes;
     while (may > 0) {
         double debt = sweep_debt(g, rate, live + span_bytes) - (double)caller_sweeps_pages;
         if (debt <= 0)
             return;
-        /* whole pages; others pay meanwhile, so look again after a few */
-        debt = debt < may ? debt : may;
-        size_t pages = debt < SWEEP_BATCH ? (size_t)debt : SWEEP_BATCH;
-        size_t swept = sweep_some(g, c, pages + ((double)pages < debt));
+        /* others pay meanwhile, so look again after a few */
+        size_t swept = sweep_some(g, c, SWEEP_CALL_PAGES);
         if (swept == SIZE_MAX) {
             /* relaxed: no pace can be set before our next safepoint */
             atomic_store_explicit(&g->sweep_pages_per_byte, 0, memory_order_relaxed);
