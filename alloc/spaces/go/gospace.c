@@ -50,6 +50,8 @@ gospace_prepare_mark(struct gospace *g)
             atomic_store_explicit(&arenas[i]->page_marks[w], 0, memory_order_relaxed);
     uint32_t h = gospace_sweepgen(g);
     for (unsigned sc = 0; sc < GH_SPAN_CLASSES; sc++) {
+        if (!mcentral_is_used(&g->central[sc]))
+            continue;
         spanset_reset_drained(mcentral_partial_unswept(&g->central[sc], h), &g->set_pool);
         spanset_reset_drained(mcentral_full_unswept(&g->central[sc], h), &g->set_pool);
     }
@@ -77,7 +79,7 @@ gospace_prepare_sweep(struct gospace *g)
     uint32_t h = gospace_sweepgen(g);
     for (unsigned sc = 0; sc < GH_SPAN_CLASSES && caches > 0; sc++) {
         struct mcentral *central = &g->central[sc];
-        if (!atomic_load_explicit(&central->used, memory_order_relaxed))
+        if (!mcentral_is_used(central))
             continue;
         /* at most: what it has ready, and what it has done with, and one of either */
         uint32_t n = caches * (SPANSET_MANY + 1);

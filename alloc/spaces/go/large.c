@@ -41,6 +41,7 @@ large_publish(struct gospace *g, struct mcache *c, struct mspan *s, struct refil
         black_count(c, s->span_class, 1, s->elemsize);
         markbits_note_page(pages_arena_of(g->pages, s->base), s->base);
     }
+    mcentral_note_use(&g->central[s->span_class]);
     pages_publish(g->pages, s);
     mcentral_put_swept(g, s);
     count_own(&c->counts.large_allocs, 1);

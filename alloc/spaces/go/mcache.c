@@ -28,7 +28,6 @@
 enum {
     COUNTERS = sizeof(struct alloc_counts) / sizeof(_Atomic(uint64_t)),
     STOCK_BYTES = SPANSET_MANY * GH_PAGE,
-    STOCK_PREFETCH = 512, /* bytes of the next span; from there on the hardware does it */
 };
 
 static void
@@ -156,16 +155,6 @@ stock_up(struct gospace *g, struct mcache *c, unsigned span_class)
     return n > 0;
 }
 
-/* Have what is written first in a span that will be allocated from. */
-GH_INLINE void
-prefetch_start(const struct mspan *s)
-{
-    for (unsigned i = 0; i < STOCK_PREFETCH; i += GH_CACHELINE) {
-        __builtin_prefetch((void *)(s->base + i), 1);
-        __builtin_prefetch((void *)(s->base + 4096 + i), 1);
-    }
-}
-
 /* The next span to allocate from. NULL if the OS refuses. */
 GH_INLINE struct mspan *
 stock_take(struct gospace *g, struct mcache *c, unsigned span_class)
@@ -177,8 +166,6 @@ stock_take(struct gospace *g, struct mcache *c, unsigned span_class)
            "stock_take: span %#zx is not cached", s->base);
     c->ready[span_class] = s->next;
     s->next = NULL;
-    if (c->ready[span_class] != NULL)
-        prefetch_start(c->ready[span_class]);
     return s;
 }
 

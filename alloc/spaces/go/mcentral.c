@@ -166,8 +166,7 @@ mcentral_cache_spans(struct gospace *g, struct mcache *c, unsigned span_class,
 {
     struct mcentral *central = &g->central[span_class];
     uint32_t h = gospace_sweepgen(g);
-    if (GH_UNLIKELY(!atomic_load_explicit(&central->used, memory_order_relaxed)))
-        atomic_store_explicit(&central->used, true, memory_order_relaxed);
+    mcentral_note_use(central);
     unsigned n = spanset_pop_many(mcentral_partial_swept(central, h), &g->set_pool, out, most);
     for (unsigned i = 0; i < n; i++)
         set_gen(out[i], h + 3);

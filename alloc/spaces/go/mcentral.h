@@ -18,8 +18,23 @@ struct mcache;
 
 struct mcentral {
     struct spanset partial[2], full[2];
-    _Atomic(bool) used; /* atomic, relaxed: whether a span was ever cached; a hint */
+    /* atomic, relaxed: whether a span was ever about to get into a set. Never goes away, and who
+     * looks for spans that were there when the world was stopped sees what was stored before. */
+    _Atomic(bool) used;
 };
+
+GH_INLINE bool
+mcentral_is_used(const struct mcentral *c)
+{
+    return atomic_load_explicit(&c->used, memory_order_relaxed);
+}
+
+GH_INLINE void
+mcentral_note_use(struct mcentral *c)
+{
+    if (GH_UNLIKELY(!mcentral_is_used(c)))
+        atomic_store_explicit(&c->used, true, memory_order_relaxed);
+}
 
 GH_INLINE struct spanset *
 mcentral_partial_swept(struct mcentral *c, uint32_t sweepgen)

@@ -260,6 +260,17 @@ run_whiten(const struct mspan *s, const struct gh_run *r)
         colour_slots(s, first, end, false);
 }
 
+/* The pointer bits of slots [first, end). Not inlined: runs without are to have it easy. */
+static GH_NOINLINE void
+write_run_bits(const struct mspan *s, uint32_t first, uint32_t end, uint64_t mask)
+{
+    unsigned words = (unsigned)(s->elemsize / GH_WORD);
+    if (end - first == 1)
+        put_bits(mspan_bitmap(s->base, s->inline_marks), first * words, words, mask);
+    else
+        fill_bits(s, first * words, end * words, mask);
+}
+
 bool
 run_take(struct mspan *s, struct gh_run *r, uint64_t mask)
 {
@@ -272,13 +283,8 @@ run_take(struct mspan *s, struct gh_run *r, uint64_t mask)
     if (first == end)
         return false;
     clear_ahead(s, r);
-    if (span_has_bitmap(s->elemsize, s->span_class)) {
-        unsigned words = (unsigned)(s->elemsize / GH_WORD);
-        if (end - first == 1)
-            put_bits(mspan_bitmap(s->base, s->inline_marks), first * words, words, mask);
-        else
-            fill_bits(s, first * words, end * words, mask);
-    }
+    if (span_has_bitmap(s->elemsize, s->span_class))
+        write_run_bits(s, first, end, mask);
     return true;
 }
 
@@ -294,6 +300,10 @@ gospace_next_run(struct gospace *g, struct mcache *c, unsigned span_class, uint6
         return true;
     }
     end_run(c, s, r);
+    if (s->freeindex == s->nelems) { /* no run but the last ends here */
+        r->next = r->limit = r->end = s->limit;
+        return false;
+    }
     bool found = run_take(s, r, mask);
     if (GH_UNLIKELY(c->black) && found)
         run_blacken(g, s, r);

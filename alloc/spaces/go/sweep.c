@@ -140,6 +140,15 @@ tally(struct alloc_counts *own, _Atomic(uint64_t) *own_counter, _Atomic(uint64_t
 }
 
 static void
+count_freed_small(struct gospace *g, struct mcache *c, const struct mspan *s, uint32_t freed)
+{
+    struct alloc_counts *own = c != NULL ? &c->counts : NULL;
+    struct alloc_counts *to = own != NULL ? own : &g->background;
+    _Atomic(uint64_t) *count = &to->small_frees[s->span_class >> 1];
+    tally(own, count, count, freed);
+}
+
+static void
 count_swept(struct gospace *g, struct mcache *c, const struct mspan *s, uint32_t freed,
             struct sweep_batch *batch)
 {
@@ -150,7 +159,7 @@ count_swept(struct gospace *g, struct mcache *c, const struct mspan *s, uint32_t
         tally(own, &to->large_frees, &to->large_frees, 1);
         tally(own, &to->large_free_bytes, &to->large_free_bytes, s->elemsize);
     } else if (freed > 0) {
-        tally(own, &to->small_frees[class_], &to->small_frees[class_], freed);
+        count_freed_small(g, c, s, freed);
     }
     batch->bytes += (int64_t)(freed * s->elemsize);
     /* one not in use was not counted among the pages to sweep either */
@@ -158,9 +167,10 @@ count_swept(struct gospace *g, struct mcache *c, const struct mspan *s, uint32_t
         batch->pages += s->npages;
 }
 
-bool
-sweep_span(struct gospace *g, struct mcache *c, struct mspan *s, bool keep,
-           struct sweep_batch *batch)
+/* The general case of sweep_span. */
+static bool
+sweep_marked(struct gospace *g, struct mcache *c, struct mspan *s, bool keep,
+             struct sweep_batch *batch)
 {
     uint64_t inline_marks[MARK_WORDS_INLINE];
     const uint64_t *marks = s->mark_bits;
@@ -182,6 +192,44 @@ sweep_span(struct gospace *g, struct mcache *c, struct mspan *s, bool keep,
         return false;
     renew_bits(g, s, marks, live);
     s->alloc_count = live;
+    s->freeindex = 0;
+    return true;
+}
+
+/* Whether there is nothing to see to but the marks, and no mark: most spans of a heap in which
+ * all dies young. */
+GH_INLINE bool
+is_plainly_dead(const struct gospace *g, const struct mspan *s)
+{
+    bool plain = s->specials == NULL && s->uchunk == NULL && s->span_class >= 2 &&
+                 (s->inline_marks || span_has_own_bits(s)) && !g->clobber_free;
+    if (GH_UNLIKELY(!plain))
+        return false;
+    if (!s->inline_marks)
+        return s->mark_bits[0] == 0;
+    const uint64_t *m = (const uint64_t *)(s->base + INLINE_MARKS_OFF);
+    uint64_t any = m[0] | m[1] | m[2] | m[3] | m[4] | m[5] | m[6];
+    return (any | (m[7] ^ (uint64_t)s->span_class << 56)) == 0;
+}
+
+bool
+sweep_span(struct gospace *g, struct mcache *c, struct mspan *s, bool keep,
+           struct sweep_batch *batch)
+{
+    if (!is_plainly_dead(g, s))
+        return sweep_marked(g, c, s, keep, batch);
+    uint32_t freed = s->alloc_count;
+    count_freed_small(g, c, s, freed);
+    batch->bytes += (int64_t)(freed * s->elemsize);
+    batch->pages += s->npages;
+    if (freed > 0)
+        s->needzero = true;
+    if (!keep)
+        return false;
+    if (s->inline_marks)
+        span_clear_inline(s);
+    s->alloc_bits = (uint64_t *)gcbits_zero;
+    s->alloc_count = 0;
     s->freeindex = 0;
     return true;
 }
@@ -284,11 +332,13 @@ next_unswept(struct gospace *g, struct mspan **out, unsigned most)
     uint32_t at = atomic_load_explicit(&g->sweep_cursor, memory_order_relaxed);
     while (at < SETS) {
         struct mcentral *central = &g->central[at / 2];
-        struct spanset *set = at % 2 == 0 ? mcentral_full_unswept(central, h)
-                                          : mcentral_partial_unswept(central, h);
-        unsigned n = sweep_pop(g, set, out, most);
-        if (n > 0)
-            return n;
+        if (mcentral_is_used(central)) {
+            struct spanset *set = at % 2 == 0 ? mcentral_full_unswept(central, h)
+                                              : mcentral_partial_unswept(central, h);
+            unsigned n = sweep_pop(g, set, out, most);
+            if (n > 0)
+                return n;
+        }
         /* On failure `at` is what another sweeper has moved it to, which is further. */
         if (atomic_compare_exchange_strong_explicit(&g->sweep_cursor, &at, at + 1,
                                                     memory_order_relaxed, memory_order_relaxed))

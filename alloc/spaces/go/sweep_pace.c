@@ -64,7 +64,9 @@ sweep_debt(const struct gospace *g, double rate, uint64_t live)
     uint64_t basis = atomic_load_explicit(&g->sweep_live_basis, memory_order_relaxed);
     uint64_t from = atomic_load_explicit(&g->pages_swept_basis, memory_order_relaxed);
     uint64_t swept = atomic_load_explicit(&g->pages_swept, memory_order_relaxed);
-    return rate * (live > basis ? (double)(live - basis) : 0) - (double)(swept - from);
+    /* signed: one instruction to convert */
+    return rate * (live > basis ? (double)(int64_t)(live - basis) : 0) -
+           (double)(int64_t)(swept - from);
 }
 
 void
@@ -75,9 +77,10 @@ gospace_deduct_sweep_credit(struct gospace *g, struct mcache *c, size_t span_byt
     double rate = atomic_load_explicit(&g->sweep_pages_per_byte, memory_order_relaxed);
     if (GH_LIKELY(rate == 0))
         return;
-    double may = 2 * rate * (double)span_bytes;
+    double may = 2 * rate * (double)(int64_t)span_bytes;
     while (may > 0) {
-        double debt = sweep_debt(g, rate, live + span_bytes) - (double)caller_sweeps_pages;
+        double debt =
+            sweep_debt(g, rate, live + span_bytes) - (double)(int64_t)caller_sweeps_pages;
         if (debt <= 0)
             return;
         /* others pay meanwhile, so look again after a few */
