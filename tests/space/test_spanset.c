@@ -24,6 +24,36 @@ spans_come_out_in_the_order_they_went_in(void **state)
     assert_null(spanset_pop(&set, &f->space.set_pool));
 }
 
+/* In groups that cross the ends of blocks. */
+static void
+several_come_out_in_the_order_they_went_in(void **state)
+{
+    struct fixture *f = *state;
+    struct spanset set = {0};
+    struct mspan *some[SPANSET_MANY];
+    uint64_t rng = seed_of_run();
+    uintptr_t in = 0, out = 0, total = 5 * SPANSET_BLOCK;
+    while (out < total) {
+        unsigned n = 1 + (unsigned)test_random(&rng) % SPANSET_MANY;
+        if (in < total && test_random(&rng) % 2 == 0) {
+            for (unsigned i = 0; i < n; i++)
+                some[i] = numbered(++in);
+            spanset_push_many(&set, &f->space.set_pool, some, n);
+        } else {
+            unsigned got = spanset_pop_many(&set, &f->space.set_pool, some, n);
+            assert_true(got <= n && (got > 0) == (in > out));
+            for (unsigned i = 0; i < got; i++)
+                assert_ptr_equal(some[i], numbered(++out));
+        }
+        assert_int_equal(spanset_count(&set), in - out);
+    }
+    while (spanset_pop(&set, &f->space.set_pool) != NULL)
+        continue;
+    spanset_reset_drained(&set, &f->space.set_pool);
+    for (struct spanset_block *b = f->space.set_pool.free; b != NULL; b = b->link)
+        assert_true(all_zero((uintptr_t)b->spans, sizeof(b->spans)));
+}
+
 static void
 reset_gives_every_block_back(void **state)
 {
@@ -89,17 +119,21 @@ push_and_pop(void *arg)
     uint64_t rng = t, sum = 0, count = 0;
     unsigned pushed = 0;
     while (pushed < EACH || spanset_count(&st->set) > 0) {
+        struct mspan *some[SPANSET_MANY];
+        unsigned n = 1 + (unsigned)test_random(&rng) % SPANSET_MANY;
         if (pushed < EACH && test_random(&rng) % 2 == 0) {
-            spanset_push(&st->set, st->pool, numbered(1 + t * EACH + pushed));
-            pushed++;
+            n = n < EACH - pushed ? n : EACH - pushed;
+            for (unsigned i = 0; i < n; i++)
+                some[i] = numbered(1 + t * EACH + pushed++);
+            spanset_push_many(&st->set, st->pool, some, n);
             continue;
         }
-        struct mspan *s = spanset_pop(&st->set, st->pool);
-        if (s == NULL)
-            continue;
-        atomic_fetch_add(&st->seen[(uintptr_t)s / 64], 1);
-        sum += (uintptr_t)s / 64;
-        count++;
+        n = spanset_pop_many(&st->set, st->pool, some, n);
+        for (unsigned i = 0; i < n; i++) {
+            atomic_fetch_add(&st->seen[(uintptr_t)some[i] / 64], 1);
+            sum += (uintptr_t)some[i] / 64;
+        }
+        count += n;
     }
     atomic_fetch_add(&st->sum, sum);
     atomic_fetch_add(&st->count, count);
@@ -153,6 +187,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(spans_come_out_in_the_order_they_went_in),
+        TEST(several_come_out_in_the_order_they_went_in),
         TEST(reset_gives_every_block_back),
         TEST(room_is_made_before_it_is_needed),
         TEST(threads_lose_and_double_nothing),
