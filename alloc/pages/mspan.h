@@ -67,14 +67,14 @@ struct mspan {
     _Atomic(uint32_t) sweepgen;
     /* PAGES lock: index in pages->all_spans */
     uint32_t all_index;
-    size_t elemsize; /* bytes of a slot; large: npages * GH_PAGE */
-    uintptr_t limit; /* base + nelems * elemsize */
+    size_t elemsize;                  /* bytes of a slot; large: npages * GH_PAGE */
+    uintptr_t limit;                  /* base + nelems * elemsize */
     const struct gh_type *large_type; /* large objects with references; atomic not needed: set
                                          before the object is published */
 
     union {
-        struct { /* owner: the mutator that caches the span, or who sweeps it */
-            uint32_t freeindex;   /* slots below are allocated or not free in alloc_bits */
+        struct {                /* owner: the mutator that caches the span, or who sweeps it */
+            uint32_t freeindex; /* slots below are allocated or not free in alloc_bits */
             uint32_t alloc_count; /* slots handed out and accounted */
             uint64_t *alloc_bits; /* slot i was alive at the last sweep */
             uint64_t *mark_bits;  /* marks of this cycle (spans without inline marks), atomic
@@ -82,7 +82,7 @@ struct mspan {
             /* where these two lie if there is room: alloc/spaces/go/span.c, Note [own bits] */
             uint64_t own_bits[MSPAN_OWN_BITS];
         };
-        struct { /* owner: the stack pool */
+        struct {                   /* owner: the stack pool */
             void *manual_free;     /* free pieces of this span */
             uint32_t manual_inuse; /* how many pieces are handed out */
             uint8_t stack_order;

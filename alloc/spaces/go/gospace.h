@@ -54,7 +54,7 @@ struct mcache {
     uint8_t ndone[GH_SPAN_CLASSES];
     uint8_t want[GH_SPAN_CLASSES]; /* how many to take next; 0: one, the first since a flush */
     size_t object_bytes;           /* handed out, and not in the space's sum yet */
-    bool black;                           /* see above; world-stopped only */
+    bool black;                    /* see above; world-stopped only */
     struct black_counts black_counts;
     struct pages_local local;
     struct alloc_counts counts;
@@ -167,8 +167,8 @@ struct flushed {
     size_t scan_bytes;   /* add to heapScan */
 };
 
-/* Owner or _stw: give back what is left of every run and every span that waits in the cache. Afterwards all
- * runs are empty, and alloc_count, freeindex and the counts are exact. */
+/* Owner or _stw: give back what is left of every run and every span that waits in the cache.
+ * Afterwards all runs are empty, and alloc_count, freeindex and the counts are exact. */
 struct flushed gospace_flush(struct gospace *g, struct mcache *c);
 
 /* --- the collector's side --- */

@@ -91,28 +91,35 @@ mcentral_uncache_spans(struct gospace *g, struct mcache *c, struct mspan *const 
         put_many(g, kept, nkept);
 }
 
-/* Sweep spans of `set`, some at a time, until one or some have room: these are cached. `budget`
- * is used up by one a span. */
+/* A search for spans with room among unswept ones. */
+struct search {
+    struct mspan **out;
+    unsigned most;   /* how many to find at most */
+    unsigned budget; /* how many may still be swept */
+    struct sweep_batch batch;
+};
+
+/* Sweep spans of `set`, some at a time, until one or some have room: these are cached. Returns
+ * how many. */
 static unsigned
-sweep_for_room(struct gospace *g, struct mcache *c, struct spanset *set, struct mspan **out,
-               unsigned most, unsigned *budget, struct sweep_batch *batch)
+sweep_for_room(struct gospace *g, struct mcache *c, struct spanset *set, struct search *x)
 {
     uint32_t h = gospace_sweepgen(g);
     unsigned found = 0;
-    while (found == 0 && *budget > 0) {
+    while (found == 0 && x->budget > 0) {
         struct mspan *full[SPANSET_MANY];
         unsigned nfull = 0;
-        unsigned n = sweep_pop(g, set, out, most < *budget ? most : *budget);
+        unsigned n = sweep_pop(g, set, x->out, x->most < x->budget ? x->most : x->budget);
         if (n == 0)
             break;
-        *budget -= n;
+        x->budget -= n;
         for (unsigned i = 0; i < n; i++) {
-            struct mspan *s = out[i];
-            sweep_span(g, c, s, true, batch);
+            struct mspan *s = x->out[i];
+            sweep_span(g, c, s, true, &x->batch);
             bool room = s->alloc_count < s->nelems;
             set_gen(s, room ? h + 3 : h);
             if (room)
-                out[found++] = s;
+                x->out[found++] = s;
             else
                 full[nfull++] = s;
         }
@@ -130,14 +137,15 @@ cache_by_sweeping(struct gospace *g, struct mcache *c, unsigned span_class, stru
         return 0;
     struct mcentral *central = &g->central[span_class];
     uint32_t h = gospace_sweepgen(g);
-    unsigned budget = SWEEP_BUDGET;
-    struct sweep_batch batch;
-    sweep_batch_init(&batch);
-    unsigned n = sweep_for_room(g, c, mcentral_partial_unswept(central, h), out, most, &budget,
-                                &batch);
+    struct search x;
+    x.out = out;
+    x.most = most;
+    x.budget = SWEEP_BUDGET;
+    sweep_batch_init(&x.batch);
+    unsigned n = sweep_for_room(g, c, mcentral_partial_unswept(central, h), &x);
     if (n == 0)
-        n = sweep_for_room(g, c, mcentral_full_unswept(central, h), out, most, &budget, &batch);
-    sweep_flush(g, &batch);
+        n = sweep_for_room(g, c, mcentral_full_unswept(central, h), &x);
+    sweep_flush(g, &x.batch);
     sweep_end(g);
     return n;
 }

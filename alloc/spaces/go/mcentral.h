@@ -18,8 +18,9 @@ struct mcache;
 
 struct mcentral {
     struct spanset partial[2], full[2];
-    /* atomic, relaxed: whether a span was ever about to get into a set. Never goes away, and who
-     * looks for spans that were there when the world was stopped sees what was stored before. */
+    /* atomic, relaxed: whether a span was ever about to get into a set. Never goes away, and
+     * who looks for spans that were there when the world was stopped sees what was stored
+     * before. */
     _Atomic(bool) used;
 };
 
@@ -60,8 +61,8 @@ mcentral_full_unswept(struct mcentral *c, uint32_t sweepgen)
     return &c->full[1 - sweepgen / 2 % 2];
 }
 
-/* Owner of `c`: up to 0 < `most` <= SPANSET_MANY spans of `span_class` (small) with at least one
- * free slot each, swept, in no set, and cached now. More than one only if that makes them
+/* Owner of `c`: up to 0 < `most` <= SPANSET_MANY spans of `span_class` (small) with at least
+ * one free slot each, swept, in no set, and cached now. More than one only if that makes them
  * cheaper: fresh pages are taken for one at a time. Returns how many; 0 if the OS refuses. */
 unsigned mcentral_cache_spans(struct gospace *g, struct mcache *c, unsigned span_class,
                               struct mspan **out, unsigned most);

@@ -84,33 +84,58 @@ merge_word(uint64_t *w, uint64_t bits, uint64_t keep)
     store_word(w, (*w & keep) | (bits & ~keep));
 }
 
+/* One bit every 2^i, up to 64: times a mask of 2^i bits, that mask again and again. */
+static const uint64_t every_bit[] = {
+    UINT64_MAX,
+    UINT64_C(0x5555555555555555),
+    UINT64_C(0x1111111111111111),
+    UINT64_C(0x0101010101010101),
+    UINT64_C(0x0001000100010001),
+    UINT64_C(0x0000000100000001),
+    1,
+};
+
+/* Fill bits [first, end) with what is the same in every word. */
+GH_INLINE void
+fill_same(uint64_t *map, unsigned first, unsigned end, uint64_t bits)
+{
+    unsigned w = first / 64, last = (end - 1) / 64;
+    uint64_t keep_low = bits_low(first % 64), keep_high = ~bits_low(end - last * 64);
+    if (w == last) {
+        merge_word(&map[w], bits, keep_low | keep_high);
+        return;
+    }
+    merge_word(&map[w], bits, keep_low);
+    for (w++; w < last; w++)
+        store_word(&map[w], bits);
+    merge_word(&map[w], bits, keep_high);
+}
+
 /* Fill bits [first, end) of a span's bitmap with the mask of each of its slots. Slots, and with
  * them the pattern, are in phase with bit 0. */
 static void
 fill_bits(const struct mspan *s, unsigned first, unsigned end, uint64_t mask)
 {
     uint64_t *map = mspan_bitmap(s->base, s->inline_marks);
-    struct pattern p = pattern_of(mask, (unsigned)(s->elemsize / GH_WORD), s->div_magic);
+    unsigned period = (unsigned)(s->elemsize / GH_WORD);
+    if (is_pow2(period)) {
+        fill_same(map, first, end, mask * every_bit[bits_ctz(period)]);
+        return;
+    }
     unsigned w = first / 64, last = (end - 1) / 64;
-    unsigned phase = w * 64 - mspan_index_of(s, s->base + w * 512) * p.period;
     uint64_t keep_low = bits_low(first % 64), keep_high = ~bits_low(end - last * 64);
+    struct pattern p = pattern_of(mask, period, s->div_magic);
+    unsigned phase = w * 64 - mspan_index_of(s, s->base + w * 512) * p.period;
     if (w == last) {
         merge_word(&map[w], pattern_window(&p, phase), keep_low | keep_high);
         return;
     }
     merge_word(&map[w], pattern_window(&p, phase), keep_low);
-    if (p.step == 0) { /* every word is the same */
-        for (w++; w < last; w++)
-            store_word(&map[w], p.lo);
-        phase = 0;
-    } else {
-        for (w++; w < last; w++) {
-            phase = next_phase(&p, phase);
-            store_word(&map[w], pattern_window(&p, phase));
-        }
+    for (w++; w < last; w++) {
         phase = next_phase(&p, phase);
+        store_word(&map[w], pattern_window(&p, phase));
     }
-    merge_word(&map[w], pattern_window(&p, phase), keep_high);
+    merge_word(&map[w], pattern_window(&p, next_phase(&p, phase)), keep_high);
 }
 
 /* --- clearing --- */

@@ -81,8 +81,7 @@ span_init_small(struct gospace *g, struct mspan *s, unsigned span_class)
     if (s->inline_marks)
         start_inline_marks(g, s);
     else
-        s->mark_bits =
-            span_has_own_bits(s) ? s->own_bits : gcbits_alloc(&g->bits, s->nelems);
+        s->mark_bits = span_has_own_bits(s) ? s->own_bits : gcbits_alloc(&g->bits, s->nelems);
     if (!s->inline_marks && s->mark_bits == NULL)
         return false; /* before the sweepgen is set: sweep.c, Note [sweep claim] */
     /* relaxed: published with the span */

@@ -15,8 +15,8 @@
  *     acquire. A reader with the old spine finds in it every block below the nblocks it saw.
  *     Old spines are not freed (they add up to less than the newest one).
  *   - Reuse. The popper stores NULL to its entries, all of one block, then adds their number
- *     to `popped` (acq_rel). Who brings it to 512 knows that all the stores of NULL happened before, and hands the block to the
- *     pool under the lock, which orders it before the next use.
+ *     to `popped` (acq_rel). Who brings it to 512 knows that all the stores of NULL happened
+ * before, and hands the block to the pool under the lock, which orders it before the next use.
  *
  * nblocks may lag behind several pushers: each waits only for the lock, and whoever comes first
  * extends for itself and all below. */

@@ -118,8 +118,8 @@ renew_bits(struct gospace *g, struct mspan *s, const uint64_t *marks, uint32_t l
         span_clear_inline(s);
     } else if (!own || live > 0) { /* else the marks are zero as they are */
         alive = s->mark_bits;
-        s->mark_bits = own ? &s->own_bits[alive == s->own_bits]
-                           : gcbits_alloc(&g->bits, s->nelems);
+        s->mark_bits =
+            own ? &s->own_bits[alive == s->own_bits] : gcbits_alloc(&g->bits, s->nelems);
         CHECK(s->mark_bits != NULL, "sweep_span: out of memory for mark bits");
         if (own)
             s->mark_bits[0] = 0;
