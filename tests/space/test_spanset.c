@@ -55,6 +55,25 @@ several_come_out_in_the_order_they_went_in(void **state)
 }
 
 static void
+blocks_emptied_by_several_come_back(void **state)
+{
+    enum { BLOCKS = 12 };
+    struct fixture *f = *state;
+    struct spanset set = {0};
+    struct mspan *some[SPANSET_MANY];
+    uint64_t rng = seed_of_run();
+    for (uintptr_t i = 1; i <= BLOCKS * SPANSET_BLOCK; i++)
+        spanset_push(&set, &f->space.set_pool, numbered(i));
+    while (spanset_pop_many(&set, &f->space.set_pool, some,
+                            1 + (unsigned)test_random(&rng) % SPANSET_MANY) > 0)
+        continue;
+    unsigned pooled = 0; /* before the set is reset */
+    for (struct spanset_block *b = f->space.set_pool.free; b != NULL; b = b->link)
+        pooled++;
+    assert_int_equal(pooled, BLOCKS);
+}
+
+static void
 reset_gives_every_block_back(void **state)
 {
     struct fixture *f = *state;
@@ -188,6 +207,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(spans_come_out_in_the_order_they_went_in),
         TEST(several_come_out_in_the_order_they_went_in),
+        TEST(blocks_emptied_by_several_come_back),
         TEST(reset_gives_every_block_back),
         TEST(room_is_made_before_it_is_needed),
         TEST(threads_lose_and_double_nothing),

@@ -229,6 +229,88 @@ entry_of_a_span_made_anew_means_nothing(void **state)
     assert_int_equal(o.span->sweepgen, h);
 }
 
+/* --- one takes spans out of the set, the other finds the same records elsewhere --- */
+
+enum { RACE_SPANS = 1024, RACE_ROUNDS = 100, RACE_CLASS_BYTES = 8192 };
+
+struct race {
+    struct fixture *f;
+    struct mspan *spans[RACE_SPANS];
+    pthread_barrier_t start, stop;
+    _Atomic(unsigned) claims[RACE_SPANS];
+};
+
+static void *
+claim_records(void *arg)
+{
+    struct race *r = arg;
+    uint32_t h = gospace_sweepgen(&r->f->space);
+    for (unsigned round = 0; round < RACE_ROUNDS; round++) {
+        pthread_barrier_wait(&r->start);
+        for (unsigned i = 0; i < RACE_SPANS; i++)
+            if (sweep_try_claim(r->spans[i], h))
+                atomic_fetch_add(&r->claims[i], 1);
+        pthread_barrier_wait(&r->stop);
+    }
+    return NULL;
+}
+
+static void
+claim_entries(struct race *r, struct spanset *unswept)
+{
+    struct mspan *some[SPANSET_MANY];
+    unsigned n, at = 0;
+    while ((n = sweep_pop(&r->f->space, unswept, some, SPANSET_MANY)) > 0)
+        for (unsigned i = 0; i < n; i++) {
+            while (r->spans[at] != some[i])
+                at++; /* they come out in order */
+            atomic_fetch_add(&r->claims[at], 1);
+        }
+}
+
+static void
+a_span_is_claimed_once_however_it_was_found(void **state)
+{
+    struct fixture *f = *state;
+    struct race *r = calloc(1, sizeof(*r));
+    unsigned sc = sizeclass_of(RACE_CLASS_BYTES) << 1 | 1;
+    static uintptr_t live[RACE_SPANS];
+    pthread_t t;
+    r->f = f;
+    for (unsigned i = 0; i < RACE_SPANS; i++) {
+        live[i] = take_slot(f, 0, sc, 0);
+        r->spans[i] = pages_span_of(&f->pages, live[i]);
+    }
+    cycle_keeping(f, live, RACE_SPANS);
+    uint32_t h = f->space.sweepgen;
+    struct spanset *unswept = mcentral_full_unswept(&f->space.central[sc], h);
+    while (spanset_pop(unswept, &f->space.set_pool) != NULL)
+        continue;
+    pthread_barrier_init(&r->start, NULL, 2);
+    pthread_barrier_init(&r->stop, NULL, 2);
+    assert_int_equal(pthread_create(&t, NULL, claim_records, r), 0);
+    for (unsigned round = 0; round < RACE_ROUNDS; round++) {
+        for (unsigned i = 0; i < RACE_SPANS; i++) {
+            atomic_store(&r->spans[i]->sweepgen, h - 2);
+            spanset_push(unswept, &f->space.set_pool, r->spans[i]);
+        }
+        pthread_barrier_wait(&r->start);
+        claim_entries(r, unswept);
+        pthread_barrier_wait(&r->stop);
+        for (unsigned i = 0; i < RACE_SPANS; i++)
+            assert_int_equal(atomic_load(&r->claims[i]), round + 1);
+    }
+    pthread_join(t, NULL);
+    for (unsigned i = 0; i < RACE_SPANS; i++) { /* as they were */
+        atomic_store(&r->spans[i]->sweepgen, h - 2);
+        spanset_push(unswept, &f->space.set_pool, r->spans[i]);
+    }
+    gospace_finish_sweep(&f->space);
+    flush_all(f);
+    assert_int_equal(gospace_verify_stw(&f->space), RACE_SPANS);
+    free(r);
+}
+
 /* --- mutators while the background sweeps --- */
 
 static void
@@ -292,6 +374,7 @@ main(void)
         TEST(addresses_outside_objects_are_not_found),
         TEST(span_swept_for_an_object_is_skipped_by_poppers),
         TEST(entry_of_a_span_made_anew_means_nothing),
+        TEST(a_span_is_claimed_once_however_it_was_found),
         TEST(mutators_allocate_while_the_background_sweeps),
     };
     return cmocka_run_group_tests_name("sweep", tests, NULL, NULL);
