@@ -22,6 +22,7 @@ gospace_open(struct gospace *g, struct pages *p, struct gh_error *err)
     lock_init(&g->lock, LOCK_RANK_SWEEP);
     atomic_init(&g->sweepgen, 2);
     atomic_init(&g->sweepers, SWEEP_DRAINED);
+    atomic_init(&g->sweep_due, UINT64_MAX);
     return true;
 }
 
@@ -105,6 +106,7 @@ gospace_start_sweep_stw(struct gospace *g)
     atomic_store_explicit(&g->pages_to_sweep, st.inuse / GH_PAGE, memory_order_relaxed);
     atomic_store_explicit(&g->pages_swept, 0, memory_order_relaxed);
     atomic_store_explicit(&g->sweep_pages_per_byte, 0, memory_order_relaxed);
+    atomic_store_explicit(&g->sweep_due, UINT64_MAX, memory_order_relaxed);
     atomic_store_explicit(&g->sweep_cursor, 0, memory_order_relaxed);
     reclaim_start_stw(g);
     atomic_store_explicit(&g->sweepgen, gospace_sweepgen(g) + 2, memory_order_relaxed);

@@ -92,6 +92,7 @@ struct gospace {
     _Atomic(double) sweep_pages_per_byte; /* 0: nothing left to sweep */
     _Atomic(uint64_t) sweep_live_basis;   /* heapLive, and pages_swept, when it was set */
     _Atomic(uint64_t) pages_swept_basis;
+    _Atomic(uint64_t) sweep_due; /* Note [sweep due] there; stored by who pays, too */
 
     /* atomic: sweeping of the present generation. Lines that all who refill write to. */
     GH_ALIGNED(2 * GH_CACHELINE)
@@ -201,10 +202,19 @@ bool gospace_has_much_to_sweep(const struct gospace *g);
  * set how many pages are to be swept for each byte. After gospace_start_sweep_stw, and whenever
  * the trigger changes. */
 void gospace_pace_sweep_stw(struct gospace *g, uint64_t live, uint64_t trigger);
+void gospace_pay_sweep_debt_slow(struct gospace *g, struct mcache *c, size_t span_bytes,
+                                 size_t caller_sweeps_pages, uint64_t live);
 /* Owner, before he takes a span of `span_bytes` at heapLive = `live`: sweep what is due for it,
  * but for `caller_sweeps_pages` that he will sweep himself. */
-void gospace_deduct_sweep_credit(struct gospace *g, struct mcache *c, size_t span_bytes,
-                                 size_t caller_sweeps_pages, uint64_t live);
+GH_INLINE void
+gospace_deduct_sweep_credit(struct gospace *g, struct mcache *c, size_t span_bytes,
+                            size_t caller_sweeps_pages, uint64_t live)
+{
+    /* relaxed: sweep_pace.c, Note [sweep due] */
+    if (GH_UNLIKELY(live + span_bytes >
+                    atomic_load_explicit(&g->sweep_due, memory_order_relaxed)))
+        gospace_pay_sweep_debt_slow(g, c, span_bytes, caller_sweeps_pages, live);
+}
 /* Return when `s` is swept, sweeping it here if nobody has begun. The caller is a running
  * mutator (so that no next sweep starts), holds an object in `s`, and caches were flushed when
  * this sweep was started. */

@@ -24,6 +24,13 @@
  * page): the pacer sets no trigger closer than that to the live heap, so the margin alone is
  * always there. If all this fails, the next collection sweeps the rest before it begins.
  *
+ * Note [sweep due]. `sweep_due` is a heapLive up to which no debt can be: with s pages swept
+ * since the pace was set, B + s / r. Pages are not unswept while a pace holds, so what was true
+ * once stays true, whoever stores an older value over a newer one; and a pace is set in a
+ * stopped world only, in which nobody is about to store. A refill compares with it, and pays
+ * when it is passed; what others, or refills for themselves, have swept since is found out
+ * then.
+ *
  * Locks: none. Contexts: setting the pace in a stopped world; paying by the owner of a cache.
  */
 #include "alloc/spaces/go/internal.h"
@@ -34,6 +41,15 @@ enum {
     SWEEP_CALL_PAGES = 16,      /* pages that are swept at once; a call may do as many beyond
                                    its bytes' share */
 };
+
+/* heapLive up to which nothing is owed, with the pages that are swept now. */
+static uint64_t
+pace_due(double rate, uint64_t basis, uint64_t swept_since)
+{
+    double bytes = (double)(int64_t)swept_since / rate;
+    uint64_t room = UINT64_MAX - basis;
+    return bytes < (double)room ? basis + (uint64_t)bytes : UINT64_MAX;
+}
 
 void
 gospace_pace_sweep_stw(struct gospace *g, uint64_t live, uint64_t trigger)
@@ -53,43 +69,42 @@ gospace_pace_sweep_stw(struct gospace *g, uint64_t live, uint64_t trigger)
     atomic_store_explicit(&g->sweep_live_basis, live, memory_order_relaxed);
     atomic_store_explicit(&g->pages_swept_basis, swept, memory_order_relaxed);
     atomic_store_explicit(&g->sweep_pages_per_byte, rate, memory_order_relaxed);
+    atomic_store_explicit(&g->sweep_due, rate == 0 ? UINT64_MAX : live, memory_order_relaxed);
 }
 
-/* Pages that should have been swept when the live heap is `live`, and are not. */
-static double
-sweep_debt(const struct gospace *g, double rate, uint64_t live)
+/* Nothing is left to sweep. relaxed: no pace can be set before our next safepoint. */
+static void
+pace_end(struct gospace *g)
 {
-    /* relaxed, all: the numbers of a pace are set with the world stopped; the count of pages is
-     * a sum to which everybody adds */
-    uint64_t basis = atomic_load_explicit(&g->sweep_live_basis, memory_order_relaxed);
-    uint64_t from = atomic_load_explicit(&g->pages_swept_basis, memory_order_relaxed);
-    uint64_t swept = atomic_load_explicit(&g->pages_swept, memory_order_relaxed);
-    /* signed: one instruction to convert */
-    return rate * (live > basis ? (double)(int64_t)(live - basis) : 0) -
-           (double)(int64_t)(swept - from);
+    atomic_store_explicit(&g->sweep_pages_per_byte, 0, memory_order_relaxed);
+    atomic_store_explicit(&g->sweep_due, UINT64_MAX, memory_order_relaxed);
 }
 
 void
-gospace_deduct_sweep_credit(struct gospace *g, struct mcache *c, size_t span_bytes,
+gospace_pay_sweep_debt_slow(struct gospace *g, struct mcache *c, size_t span_bytes,
                             size_t caller_sweeps_pages, uint64_t live)
 {
-    /* relaxed: as above */
+    /* relaxed, all: the numbers of a pace are set with the world stopped; the count of pages is
+     * a sum to which everybody adds */
     double rate = atomic_load_explicit(&g->sweep_pages_per_byte, memory_order_relaxed);
-    if (GH_LIKELY(rate == 0))
-        return;
+    uint64_t basis = atomic_load_explicit(&g->sweep_live_basis, memory_order_relaxed);
+    uint64_t from = atomic_load_explicit(&g->pages_swept_basis, memory_order_relaxed);
     double may = 2 * rate * (double)(int64_t)span_bytes;
-    while (may > 0) {
-        double debt =
-            sweep_debt(g, rate, live + span_bytes) - (double)(int64_t)caller_sweeps_pages;
-        if (debt <= 0)
+    while (rate > 0) {
+        uint64_t swept = atomic_load_explicit(&g->pages_swept, memory_order_relaxed) - from;
+        /* relaxed: true whenever it was computed; Note [sweep due] */
+        atomic_store_explicit(&g->sweep_due, pace_due(rate, basis, swept),
+                              memory_order_relaxed);
+        double grown = live + span_bytes > basis ? (double)(live + span_bytes - basis) : 0;
+        double debt = rate * grown - (double)(int64_t)(swept + caller_sweeps_pages);
+        if (debt <= 0 || may <= 0)
             return;
         /* others pay meanwhile, so look again after a few */
-        size_t swept = sweep_some(g, c, SWEEP_CALL_PAGES);
-        if (swept == SIZE_MAX) {
-            /* relaxed: no pace can be set before our next safepoint */
-            atomic_store_explicit(&g->sweep_pages_per_byte, 0, memory_order_relaxed);
+        size_t n = sweep_some(g, c, SWEEP_CALL_PAGES);
+        if (n == SIZE_MAX) {
+            pace_end(g);
             return;
         }
-        may -= (double)swept;
+        may -= (double)n;
     }
 }
