@@ -22,10 +22,7 @@
 
 /* Without worker threads: how long to wait before looking again for something to mark. */
 static const int64_t ALONE_NS = INT64_C(1) * 1000 * 1000;
-/* What is little to mark, in bytes, and how long who began the cycle waits for others to answer
- * before he has threads woken. */
-static const int64_t LITTLE_WORK = INT64_C(64) * 1024;
-static const int64_t LITTLE_NS = INT64_C(50) * 1000;
+static const int64_t LITTLE_WORK = INT64_C(64) * 1024; /* what is little to mark, in bytes */
 
 static enum cycle_state
 go_state(const struct gh_heap *heap)
@@ -134,7 +131,7 @@ static bool
 go_mark_little(struct gh_heap *heap, struct mutator *self)
 {
     struct mark_phase *p = &heap->mark_phase;
-    int64_t until = os_now_ns() + LITTLE_NS;
+    int64_t until = os_now_ns() + p->patience_ns;
     mutator_serve(self); /* its stack is scanned */
     world_serve_idle(&heap->sched);
     assist_in_background(self, LITTLE_WORK);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const int64_t PATIENCE_NS = INT64_C(50) * 1000;
 static const int64_t FIRST_GAP_NS = INT64_C(100) * 1000; /* as if a slice of so long had been */
 enum { RECHECK_WORK = 16 * 1024 }; /* bytes that may be scanned in the stop that ends marking */
 
@@ -18,7 +19,7 @@ enum { RECHECK_WORK = 16 * 1024 }; /* bytes that may be scanned in the stop that
 bool
 mark_phase_open(struct mark_phase *p, struct gh_heap *heap)
 {
-    *p = (struct mark_phase){.heap = heap, .marker = &heap->marker};
+    *p = (struct mark_phase){.heap = heap, .marker = &heap->marker, .patience_ns = PATIENCE_NS};
     lock_init(&p->lock, LOCK_RANK_WORKERS);
     cond_init(&p->work);
     cond_init(&p->paid);

@@ -67,6 +67,8 @@ struct mark_phase {
     bool (*terminate)(struct gh_heap *heap, struct actor *self);
     struct mark_thread *threads; /* [nthreads_max] */
     unsigned nthreads_max;
+    int64_t patience_ns; /* so long who began a little phase waits for others to answer, before
+                          * he has threads woken; tests want it longer */
 
     /* world-stopped only for writing; atomic, relaxed: who does not run looks at it as a hint
      */

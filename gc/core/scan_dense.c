@@ -134,21 +134,23 @@ dense_avx512(const struct dense_page *d, uintptr_t refs[DENSE_REFS])
 /* --- following within the page --- */
 
 /* Note [follow]. The words of the whole page are read before it is known which objects are
- * alive. What was read of an object holds no less than what is read when its turn comes: the
- * deletion barrier is on, so that of all values that a slot has had since the cycle began, each
- * that was overwritten has been shaded. What was read of a slot that was free is rubbish, and
- * must not be used. It would be if the slot was handed out after its words were read, and a
- * reference to it stored into an object whose words were read after that. Such a slot was
- * marked before anybody could store a reference to it (black allocation), so that marks read
- * after all words show it: dense_look_again. A slot that was handed out before the marking
- * began, or before its page's marks were read, held what it should when its words were read.
- */
+ * alive. For an object that turns out to be that is as good as reading it when its turn comes:
+ * scanning has to find what its original slots hold, those that nobody has stored to since the
+ * cycle began, and these hold the same at any time (docs/design/barrier.md, *What has to
+ * hold*). What was read of a slot that was free is rubbish, and must not be used. It would be
+ * if the slot was handed out after its words were read, and a reference to it stored into an
+ * object whose words were read after that. Such a slot was marked before anybody could store a
+ * reference to it (black allocation), so that marks read after all words show it:
+ * dense_look_again. A slot that was handed out before the marking began, or before its page's
+ * marks were read, held what it should when its words were read. */
 GH_INLINE void
 dense_look_again(struct dense_follow *f)
 {
+    /* the words were read before: on x86 loads stay in order, and no instruction is needed */
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
     for (unsigned k = 0; k < DENSE_OBJECT_WORDS; k++)
-        /* acquire: the words were read before */
-        f->known[k] |= __atomic_load_n(&f->marks[k], __ATOMIC_ACQUIRE);
+        /* relaxed: see above */
+        f->known[k] |= __atomic_load_n(&f->marks[k], __ATOMIC_RELAXED);
     f->known[DENSE_OBJECT_WORDS - 1] &= bits_low(56); /* above is the class */
 }
 
@@ -169,7 +171,9 @@ struct dense_walk {
     unsigned n;
 };
 
-/* The words of slot `slot` that lead into the page, as bits. `words` of a slot: 57 at most. */
+/* The words of the slot at word `first` that lead into the page, as bits. They are loaded from
+ * the byte in which they begin: that does for up to 57 words, and for 60 and 64, whose slots
+ * begin at multiples of 4 and 8. */
 GH_INLINE uint64_t
 dense_inward(const struct dense_map *map, unsigned first, unsigned words)
 {

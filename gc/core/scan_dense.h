@@ -24,7 +24,8 @@ struct dense_follow {
     uint32_t magic;        /* of the class: sizeclass_magic */
     const uint64_t *marks; /* of the page; [DENSE_OBJECT_WORDS] */
     uintptr_t ahead;       /* the page that is likely to be wanted next: is fetched meanwhile */
-    uint64_t known[DENSE_OBJECT_WORDS]; /* do not follow; grows by what is followed */
+    uint64_t known[DENSE_OBJECT_WORDS]; /* do not follow; all that is to be scanned, and what
+                                           has been marked and followed meanwhile */
 };
 
 struct dense_kernel {

@@ -33,7 +33,7 @@ struct page_scan {
     unsigned scanned; /* objects */
     struct gh_scan_stats *stats;
     uint64_t pending[MARK_WORDS]; /* to be scanned */
-    uint64_t known[MARK_WORDS];   /* were marked when the scan began, or are ours */
+    uint64_t known[MARK_WORDS];   /* were marked when we looked, or are ours */
     uint64_t ours[MARK_WORDS];    /* to be marked */
 };
 

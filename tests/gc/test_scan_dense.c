@@ -14,8 +14,10 @@
 #include <cmocka.h>
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { PAGES_EACH = GH_TSAN ? 20 : 200, WORDS = GH_PAGE / GH_WORD };
 
@@ -106,14 +108,15 @@ all_kernels_find_the_same(void **state)
 
 /* --- following --- */
 
-/* Some of the references of a page lead to slots of its own, to any word of them. */
+/* Some of the references of a page lead to itself, to any byte: what lies behind the slots is
+ * none of them. */
 static void
-turn_inward(struct page *p, unsigned words)
+turn_inward(struct page *p)
 {
-    unsigned inward = (unsigned)(next() % 9), used = (unsigned)(DENSE_REFS_MAX / words) * words;
+    unsigned inward = (unsigned)(next() % 9);
     for (unsigned k = 0; k < WORDS; k++)
         if (p->word[k] != 0 && maybe(inward))
-            p->word[k] = (uintptr_t)&p->word[next() % used];
+            p->word[k] = (uintptr_t)p + next() % GH_PAGE;
 }
 
 /* Word by word, again and again until nothing is new. */
@@ -155,7 +158,7 @@ check_follow(const struct dense_kernel *kernel, unsigned words)
         uint64_t bitmap[DENSE_BIT_WORDS], marks[DENSE_OBJECT_WORDS];
         uintptr_t want[DENSE_REFS], found[DENSE_REFS + 1];
         make_page(&page, &d, bitmap, words);
-        turn_inward(&page, words);
+        turn_inward(&page);
         struct dense_follow f = {
             .magic = (uint32_t)((UINT64_C(1) << 32) / (words * GH_WORD) +
                                 ((words & (words - 1)) != 0)),
@@ -195,26 +198,79 @@ all_kernels_follow_the_same(void **state)
     }
 }
 
+/* --- while mutators run --- */
+
+/* Slot 0 of a page of 16-byte slots is to be scanned. */
+struct small {
+    const struct dense_kernel *kernel;
+    struct page *page;
+    uint64_t bitmap[DENSE_BIT_WORDS];
+    struct dense_page d;
+    struct dense_follow f;
+    uintptr_t refs[DENSE_REFS];
+};
+
+static void
+small_init(struct small *t, const uint64_t *marks)
+{
+    static struct page page;
+    *t = (struct small){.kernel = dense_pick(), .page = &page, .bitmap = {UINT64_MAX}};
+    if (t->kernel->follow == NULL)
+        skip();
+    memset(&page, 0, sizeof page);
+    t->d = (struct dense_page){
+        .page = (uintptr_t)&page, .words = 2, .bitmap = t->bitmap, .objects = {1}};
+    t->f = (struct dense_follow){
+        .magic = 1u << 28, .marks = marks, .ahead = t->d.page, .known = {1}};
+}
+
 /* A slot that was marked while the page was read, as a new object's is: it held something else
  * when it was read. */
 static void
 what_is_marked_meanwhile_is_not_followed(void **state)
 {
     (void)state;
-    static struct page page;
-    const struct dense_kernel *kernel = dense_pick();
-    if (kernel->follow == NULL)
-        skip();
-    uint64_t bitmap[DENSE_BIT_WORDS] = {UINT64_MAX}, marks[DENSE_OBJECT_WORDS] = {2};
-    struct dense_page d = {
-        .page = (uintptr_t)&page, .words = 2, .bitmap = bitmap, .objects = {1}};
-    struct dense_follow f = {.magic = 1u << 28, .marks = marks, .ahead = d.page, .known = {1}};
-    page.word[0] = (uintptr_t)&page.word[2]; /* 0 leads to 1, the new one ... */
-    page.word[2] = (uintptr_t)&page.word[4]; /* ... which led to 2 */
-    uintptr_t refs[DENSE_REFS];
-    assert_int_equal(kernel->follow(&d, &f, refs), 0);
-    assert_int_equal(d.objects[0], 1);
-    assert_int_equal(f.known[0], 3);
+    struct small t;
+    uint64_t marks[DENSE_OBJECT_WORDS] = {2};
+    small_init(&t, marks);
+    t.page->word[0] = (uintptr_t)&t.page->word[2]; /* 0 leads to 1, the new one ... */
+    t.page->word[2] = (uintptr_t)&t.page->word[4]; /* ... which led to 2 */
+    assert_int_equal(t.kernel->follow(&t.d, &t.f, t.refs), 0);
+    assert_int_equal(t.d.objects[0], 1);
+    assert_int_equal(t.f.known[0], 3);
+}
+
+static struct page *stored_to;
+static uint64_t *marks_page;
+
+/* The marks are looked at for the first time: only now slot 0 leads to slot 1. */
+static void
+store_late(int signal)
+{
+    (void)signal;
+    if (mprotect(marks_page, GH_PAGE, PROT_READ | PROT_WRITE) != 0)
+        abort();
+    stored_to->word[0] = (uintptr_t)&stored_to->word[2];
+}
+
+/* Marks are looked at after the words, or a new object could be reached without its mark. */
+static void
+marks_are_read_after_the_words(void **state)
+{
+    (void)state;
+    struct small t;
+    struct sigaction act = {.sa_handler = store_late}, before;
+    marks_page = mmap(NULL, GH_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(marks_page, MAP_FAILED);
+    small_init(&t, marks_page);
+    stored_to = t.page;
+    assert_int_equal(sigaction(SIGSEGV, &act, &before), 0);
+    unsigned n = t.kernel->follow(&t.d, &t.f, t.refs);
+    assert_int_equal(sigaction(SIGSEGV, &before, NULL), 0);
+    assert_int_equal(n, 0);
+    assert_int_equal(t.d.objects[0], 1);
+    assert_ptr_equal(t.page->word[0], &t.page->word[2]); /* the handler ran */
+    munmap(marks_page, GH_PAGE);
 }
 
 static void
@@ -235,6 +291,7 @@ main(void)
         cmocka_unit_test(all_kernels_find_the_same),
         cmocka_unit_test(all_kernels_follow_the_same),
         cmocka_unit_test(what_is_marked_meanwhile_is_not_followed),
+        cmocka_unit_test(marks_are_read_after_the_words),
         cmocka_unit_test(the_first_that_runs_is_picked),
     };
     return cmocka_run_group_tests_name("scan_dense", tests, NULL, NULL);
