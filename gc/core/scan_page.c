@@ -234,12 +234,14 @@ page_is_worth_reading(const struct page_scan *p)
     return n >= page_slots(p) / PAGE_FOLLOW_PART;
 }
 
-/* The page whose turn is next, or this one. */
+/* The page whose turn is likely to be next, by marker_drain's order, or this one. */
 GH_INLINE uintptr_t
 page_ahead(const struct page_scan *p)
 {
-    uintptr_t entry = page_queue_peek(&p->w->page_queue);
-    return entry != 0 ? align_down(entry & bits_low(GREY_SLOT_SHIFT), GH_PAGE) : p->page;
+    const struct mark_worker *w = p->w;
+    uintptr_t entry =
+        w->wb->n > 0 ? w->wb->obj[w->wb->n - 1] : page_queue_peek(&w->page_queue);
+    return entry & GREY_PAGE ? align_down(entry & bits_low(GREY_SLOT_SHIFT), GH_PAGE) : p->page;
 }
 
 /* What is pending and all that it leads to in this page, at once. */
