@@ -188,12 +188,24 @@ page_scan_one(struct page_scan *p, unsigned slot)
     page_objects(p, slot / 64, object);
 }
 
+/* The page whose turn is likely to be next, by marker_drain's order, or this one. */
+GH_INLINE uintptr_t
+page_ahead(const struct page_scan *p)
+{
+    const struct mark_worker *w = p->w;
+    uintptr_t entry = w->wb->n > 0 ? w->wb->obj[w->wb->n - 1] : page_queue_peek(&w->page_queue);
+    return entry & GREY_PAGE ? align_down(entry & bits_low(GREY_SLOT_SHIFT), GH_PAGE) : p->page;
+}
+
 /* Not inlined: sparse scans need no such frame. */
 GH_NOINLINE static void
 page_scan_dense(struct page_scan *p, const struct dense_page *d)
 {
     uintptr_t refs[DENSE_REFS];
     unsigned n = p->w->marker->dense->find(d, refs);
+    uintptr_t ahead = page_ahead(p); /* it is likely to be like this one */
+    for (unsigned i = 0; i < GH_PAGE; i += GH_CACHELINE)
+        __builtin_prefetch((const void *)(ahead + i), 0, 1);
     for (unsigned i = 0; i < n; i++)
         page_ref(p, refs[i]);
 }
@@ -232,16 +244,6 @@ page_is_worth_reading(const struct page_scan *p)
     for (unsigned words = p->todo; words != 0; words &= words - 1)
         n += bits_popcount(p->pending[bits_ctz(words)]);
     return n >= page_slots(p) / PAGE_FOLLOW_PART;
-}
-
-/* The page whose turn is likely to be next, by marker_drain's order, or this one. */
-GH_INLINE uintptr_t
-page_ahead(const struct page_scan *p)
-{
-    const struct mark_worker *w = p->w;
-    uintptr_t entry =
-        w->wb->n > 0 ? w->wb->obj[w->wb->n - 1] : page_queue_peek(&w->page_queue);
-    return entry & GREY_PAGE ? align_down(entry & bits_low(GREY_SLOT_SHIFT), GH_PAGE) : p->page;
 }
 
 /* What is pending and all that it leads to in this page, at once. */
