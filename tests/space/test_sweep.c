@@ -229,6 +229,36 @@ entry_of_a_span_made_anew_means_nothing(void **state)
     assert_int_equal(o.span->sweepgen, h);
 }
 
+/* Whoever adds up free memory and objects sees no byte twice. */
+static void
+full_batch_tells_of_the_bytes_it_frees(void **state)
+{
+    enum { BYTES = 8192 };
+    struct fixture *f = *state;
+    unsigned sc = sizeclass_of(BYTES) << 1 | 1;
+    struct mspan *spans[SWEEP_BATCH];
+    struct pages_stats st;
+    for (unsigned i = 0; i < SWEEP_BATCH; i++)
+        spans[i] = pages_span_of(&f->pages, take_slot(f, 0, sc, 0));
+    cycle_keeping(f, NULL, 0);
+    struct sweep_batch batch = {0};
+    assert_true(sweep_begin(&f->space));
+    for (unsigned i = 0; i < SWEEP_BATCH; i++) {
+        pages_read_stats(&f->pages, &st);
+        assert_int_equal(st.inuse, SWEEP_BATCH * BYTES);
+        assert_int_equal(f->space.object_bytes, SWEEP_BATCH * BYTES);
+        assert_true(sweep_try_claim(spans[i], f->space.sweepgen));
+        assert_int_equal(sweep_settle(&f->space, &f->caches[0], spans[i], &batch), 1);
+    }
+    pages_read_stats(&f->pages, &st);
+    assert_int_equal(st.inuse, 0);
+    assert_int_equal(f->space.object_bytes, 0);
+    sweep_flush(&f->space, &batch);
+    sweep_end(&f->space);
+    gospace_finish_sweep(&f->space);
+    assert_int_equal(f->space.pages_swept, SWEEP_BATCH);
+}
+
 /* --- one takes spans out of the set, the other finds the same records elsewhere --- */
 
 enum { RACE_SPANS = 1024, RACE_ROUNDS = 100, RACE_CLASS_BYTES = 8192 };
@@ -374,6 +404,7 @@ main(void)
         TEST(addresses_outside_objects_are_not_found),
         TEST(span_swept_for_an_object_is_skipped_by_poppers),
         TEST(entry_of_a_span_made_anew_means_nothing),
+        TEST(full_batch_tells_of_the_bytes_it_frees),
         TEST(a_span_is_claimed_once_however_it_was_found),
         TEST(mutators_allocate_while_the_background_sweeps),
     };

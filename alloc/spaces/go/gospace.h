@@ -81,7 +81,7 @@ struct gospace {
     bool prepared;
 
     /* world-stopped only for writing; atomic because sweepers read it. With its neighbours on a
-     * line that is only read while the program runs. */
+     * line that is only read while the program runs, but for the end of a pace. */
     GH_ALIGNED(2 * GH_CACHELINE) _Atomic(uint32_t) sweepgen; /* mspan.h, Note [sweepgen] */
     _Atomic(uint64_t) pages_to_sweep; /* IN_USE pages at the start of the sweep */
     /* the arenas there were when the sweep started */
@@ -92,7 +92,8 @@ struct gospace {
     _Atomic(double) sweep_pages_per_byte; /* 0: nothing left to sweep */
     _Atomic(uint64_t) sweep_live_basis;   /* heapLive, and pages_swept, when it was set */
     _Atomic(uint64_t) pages_swept_basis;
-    _Atomic(uint64_t) sweep_due; /* Note [sweep due] there; stored by who pays, too */
+    /* Note [sweep due] there: read by every refill, and stored by who pays, too */
+    GH_ALIGNED(2 * GH_CACHELINE) _Atomic(uint64_t) sweep_due;
 
     /* atomic: sweeping of the present generation. Lines that all who refill write to. */
     GH_ALIGNED(2 * GH_CACHELINE)
@@ -202,6 +203,7 @@ bool gospace_has_much_to_sweep(const struct gospace *g);
  * set how many pages are to be swept for each byte. After gospace_start_sweep_stw, and whenever
  * the trigger changes. */
 void gospace_pace_sweep_stw(struct gospace *g, uint64_t live, uint64_t trigger);
+/* The rare part of what follows: sweep_due would be passed. */
 void gospace_pay_sweep_debt_slow(struct gospace *g, struct mcache *c, size_t span_bytes,
                                  size_t caller_sweeps_pages, uint64_t live);
 /* Owner, before he takes a span of `span_bytes` at heapLive = `live`: sweep what is due for it,

@@ -93,8 +93,9 @@ unsigned sweep_pop(struct gospace *g, struct spanset *unswept, struct mspan **ou
 /* What a thread has found by sweeping and not told yet: spans that hold nothing, to be freed
  * together, because taking the PAGES lock for each costs as much as sweeping it; and what adds
  * to sums that all write. Begins with zero counts. Lives between sweep_begin and sweep_end of
- * one thread, so that the sweep is not done while any is left in it; until it is flushed the
- * spans stay claimed, and nobody else touches them. */
+ * one thread, so that the sweep is not done while any is left in it; or, for spans that were
+ * cached across the start of the sweep, in one call of mcentral_uncache_spans. Until it is
+ * flushed the spans stay claimed, and nobody else touches them. */
 struct sweep_batch {
     unsigned n;
     uint64_t pages; /* swept */

@@ -127,44 +127,33 @@ renew_bits(struct gospace *g, struct mspan *s, const uint64_t *marks, uint32_t l
     s->alloc_bits = alive;
 }
 
-/* Add to a count of the mutator's, or to the common one. */
+/* Add to a count that is the mutator's own, or common. */
 static void
-tally(struct alloc_counts *own, _Atomic(uint64_t) *own_counter, _Atomic(uint64_t) *common,
-      uint64_t n)
+tally(_Atomic(uint64_t) *count, uint64_t n, bool own)
 {
-    if (own != NULL)
-        count_own(own_counter, n);
+    if (own)
+        count_own(count, n);
     else
         /* relaxed: statistics */
-        atomic_fetch_add_explicit(common, n, memory_order_relaxed);
+        atomic_fetch_add_explicit(count, n, memory_order_relaxed);
 }
 
 static void
-count_freed_small(struct gospace *g, struct mcache *c, const struct mspan *s, uint32_t freed)
-{
-    struct alloc_counts *own = c != NULL ? &c->counts : NULL;
-    struct alloc_counts *to = own != NULL ? own : &g->background;
-    _Atomic(uint64_t) *count = &to->small_frees[s->span_class >> 1];
-    tally(own, count, count, freed);
-}
-
-static void
-count_swept(struct gospace *g, struct mcache *c, const struct mspan *s, uint32_t freed,
+count_freed(struct gospace *g, struct mcache *c, const struct mspan *s, uint32_t freed,
             struct sweep_batch *batch)
 {
-    struct alloc_counts *own = c != NULL ? &c->counts : NULL;
-    struct alloc_counts *to = own != NULL ? own : &g->background;
+    bool own = c != NULL;
+    struct alloc_counts *to = own ? &c->counts : &g->background;
     unsigned class_ = s->span_class >> 1;
-    if (class_ == 0 && freed > 0) {
-        tally(own, &to->large_frees, &to->large_frees, 1);
-        tally(own, &to->large_free_bytes, &to->large_free_bytes, s->elemsize);
-    } else if (freed > 0) {
-        count_freed_small(g, c, s, freed);
-    }
+    if (freed == 0)
+        return;
     batch->bytes += (int64_t)(freed * s->elemsize);
-    /* one not in use was not counted among the pages to sweep either */
-    if (s->uchunk == NULL || uchunk_is_live(s->uchunk))
-        batch->pages += s->npages;
+    if (class_ > 0) {
+        tally(&to->small_frees[class_], freed, own);
+        return;
+    }
+    tally(&to->large_frees, 1, own);
+    tally(&to->large_free_bytes, s->elemsize, own);
 }
 
 /* The general case of sweep_span. */
@@ -182,7 +171,10 @@ sweep_marked(struct gospace *g, struct mcache *c, struct mspan *s, bool keep,
     }
     uint32_t live = count_marks(s, marks);
     /* a chunk of a user arena was counted when it was freed */
-    count_swept(g, c, s, s->uchunk != NULL ? 0 : s->alloc_count - live, batch);
+    count_freed(g, c, s, s->uchunk != NULL ? 0 : s->alloc_count - live, batch);
+    /* ... and if it is not in use, it is not among the pages to sweep either */
+    if (s->uchunk == NULL || uchunk_is_live(s->uchunk))
+        batch->pages += s->npages;
     if (GH_UNLIKELY(g->clobber_free) && s->uchunk == NULL)
         clobber_dead(s, marks);
     /* a large one's slot is not used again, and marking wants to know how it began */
@@ -201,7 +193,8 @@ sweep_marked(struct gospace *g, struct mcache *c, struct mspan *s, bool keep,
 GH_INLINE bool
 is_plainly_dead(const struct gospace *g, const struct mspan *s)
 {
-    bool plain = s->specials == NULL && s->uchunk == NULL && s->span_class >= 2 &&
+    /* a chunk of a user arena is of class 0 */
+    bool plain = s->specials == NULL && s->span_class >= 2 &&
                  (s->inline_marks || span_has_own_bits(s)) && !g->clobber_free;
     if (GH_UNLIKELY(!plain))
         return false;
@@ -219,8 +212,7 @@ sweep_span(struct gospace *g, struct mcache *c, struct mspan *s, bool keep,
     if (!is_plainly_dead(g, s))
         return sweep_marked(g, c, s, keep, batch);
     uint32_t freed = s->alloc_count;
-    count_freed_small(g, c, s, freed);
-    batch->bytes += (int64_t)(freed * s->elemsize);
+    count_freed(g, c, s, freed, batch);
     batch->pages += s->npages;
     if (freed > 0)
         s->needzero = true;
@@ -317,7 +309,7 @@ sweep_pop(struct gospace *g, struct spanset *unswept, struct mspan **out, unsign
 void
 sweep_put(struct gospace *g, struct mspan *s)
 {
-    /* release: pairs with the acquire in gospace_ensure_swept; for poppers the push does it */
+    /* release: pairs with the acquire in is_swept; for poppers the push does it */
     atomic_store_explicit(&s->sweepgen, gospace_sweepgen(g), memory_order_release);
     mcentral_put_swept(g, s);
 }
@@ -347,23 +339,18 @@ next_unswept(struct gospace *g, struct mspan **out, unsigned most)
     return 0;
 }
 
-static void
-free_batch(struct gospace *g, struct sweep_batch *batch)
-{
-    if (batch->n > 0)
-        pages_free_objects(g->pages, batch->spans, batch->n);
-    batch->n = 0;
-}
-
+/* The sums come first: bytes that were free already and still counted as those of objects would
+ * be counted twice by whoever adds up the memory there is (heap_refresh_memory). */
 void
 sweep_flush(struct gospace *g, struct sweep_batch *batch)
 {
-    free_batch(g, batch);
     if (batch->pages > 0)
         /* relaxed: a sum; whoever sees the sweep done sees all of it */
         atomic_fetch_add_explicit(&g->pages_swept, batch->pages, memory_order_relaxed);
     if (batch->bytes > 0)
         object_bytes_add(g, -batch->bytes);
+    if (batch->n > 0)
+        pages_free_objects(g->pages, batch->spans, batch->n);
     sweep_batch_init(batch);
 }
 
@@ -381,7 +368,7 @@ sweep_settle(struct gospace *g, struct mcache *c, struct mspan *s, struct sweep_
     size_t npages = s->npages;
     batch->spans[batch->n++] = s;
     if (batch->n == SWEEP_BATCH)
-        free_batch(g, batch);
+        sweep_flush(g, batch);
     return npages;
 }
 
@@ -424,7 +411,7 @@ gospace_sweep(struct gospace *g, size_t npages)
 static bool
 is_swept(const struct mspan *s, uint32_t h)
 {
-    /* acquire: pairs with the releases in sweep_put and gospace_refill */
+    /* acquire: pairs with the releases in sweep_put, and set_gen (mcentral.c) */
     uint32_t gen = atomic_load_explicit(&s->sweepgen, memory_order_acquire);
     return gen == h || gen == h + 3;
 }

@@ -5,31 +5,35 @@
  * is done here. Go: deductSweepCredit in mgcsweep.go, gcPaceSweeper in mgcpacer.go.
  *
  * Note [sweep pace]. Let P pages be left to sweep when the pace is set, at B bytes of live
- * heap, and let the next collection begin at T. With the rate r = P / (T - B - margin), the
- * debt at heapLive L is r * (L - B) pages, less those swept since by anybody. Whoever is about
- * to take a span of n bytes sweeps until the debt at L + n is paid. So all is swept a margin
- * before T.
+ * heap, and let the next collection begin at T. The distance D is T - B less a margin, a
+ * sixteenth of that and at most a MiB. With the rate r = P / D, the debt at heapLive L is
+ * r * (L - B) pages, less those swept since by anybody. Whoever is about to take a span of n
+ * bytes sweeps until the debt at L + n is paid. So all is swept the margin before T.
  *
  * Whoever pays, pays SWEEP_CALL_PAGES at once, in advance: debts of a page or less, which they
  * would be if each refill paid for itself, would mean to enter the sweep, add to its sums and
- * take PAGES for a span that is freed, for each of them.
+ * take PAGES for a span that is freed, for each of them. Spans are claimed some at a time
+ * whatever their size, so with larger ones it can be more pages, but never more spans than
+ * that; and the time that sweeping takes goes by spans.
  *
  * Go pays any debt at once. Here one call sweeps no more than twice the share of its own bytes,
- * 2 * r * n pages, and those. That keeps the promise: the debt grows by the shares of
- * those who take memory, each of whom sweeps at least his own share as long as there is debt;
- * an old debt (left by a mutator that took memory faster than this one, or by a pace that was
- * tightened) is paid off by the other half within as many bytes as it was made in. And it keeps
- * the cost of a call in proportion to what is asked for: there is no unlucky mutator who pays
- * for all. For the same reason the distance is never taken as less than SWEEP_MARGIN (Go: one
- * page): the pacer sets no trigger closer than that to the live heap, so the margin alone is
- * always there. If all this fails, the next collection sweeps the rest before it begins.
+ * 2 * r * n pages, and those. That keeps the promise: the debt grows by the shares of those who
+ * take memory, each of whom sweeps at least his own share as long as there is debt; an old debt
+ * (left by a mutator that took memory faster than this one, or by a pace that was tightened) is
+ * paid off by the other half within as many bytes as it was made in. And it keeps the cost of a
+ * call in proportion to what is asked for: there is no unlucky mutator who pays for all.
+ *
+ * For the same reason D is never taken as less than SWEEP_LEAST (Go: one page). The pacer sets
+ * a trigger closer than that to the live heap only under a memory limit, and without concurrent
+ * marking; a little above it the margin is less than a sixteenth, or nothing. If all is not
+ * swept at T, the next collection sweeps the rest before it begins.
  *
  * Note [sweep due]. `sweep_due` is a heapLive up to which no debt can be: with s pages swept
  * since the pace was set, B + s / r. Pages are not unswept while a pace holds, so what was true
  * once stays true, whoever stores an older value over a newer one; and a pace is set in a
  * stopped world only, in which nobody is about to store. A refill compares with it, and pays
  * when it is passed; what others, or refills for themselves, have swept since is found out
- * then.
+ * then. An older value that is stored when the pace has ended is put right by who passes it.
  *
  * Locks: none. Contexts: setting the pace in a stopped world; paying by the owner of a cache.
  */
@@ -38,8 +42,8 @@
 enum {
     SWEEP_MARGIN = 1024 * 1024, /* bytes before the trigger at which all shall be swept */
     SWEEP_MARGIN_SHARE = 16,    /* ... but no more than this part of the way there */
-    SWEEP_CALL_PAGES = 16,      /* pages that are swept at once; a call may do as many beyond
-                                   its bytes' share */
+    SWEEP_LEAST = 1024 * 1024,  /* bytes in which all is to be swept, at least */
+    SWEEP_CALL_PAGES = 16,      /* pages that are swept at once */
 };
 
 /* heapLive up to which nothing is owed, with the pages that are swept now. */
@@ -62,8 +66,8 @@ gospace_pace_sweep_stw(struct gospace *g, uint64_t live, uint64_t trigger)
         uint64_t distance = trigger > live ? trigger - live : 0;
         uint64_t margin = distance / SWEEP_MARGIN_SHARE;
         distance -= margin < SWEEP_MARGIN ? margin : SWEEP_MARGIN;
-        if (distance < SWEEP_MARGIN)
-            distance = SWEEP_MARGIN;
+        if (distance < SWEEP_LEAST)
+            distance = SWEEP_LEAST;
         rate = (double)(all - swept) / (double)distance;
     }
     atomic_store_explicit(&g->sweep_live_basis, live, memory_order_relaxed);
@@ -90,7 +94,11 @@ gospace_pay_sweep_debt_slow(struct gospace *g, struct mcache *c, size_t span_byt
     uint64_t basis = atomic_load_explicit(&g->sweep_live_basis, memory_order_relaxed);
     uint64_t from = atomic_load_explicit(&g->pages_swept_basis, memory_order_relaxed);
     double may = 2 * rate * (double)(int64_t)span_bytes;
-    while (rate > 0) {
+    if (rate == 0) {
+        pace_end(g);
+        return;
+    }
+    for (;;) {
         uint64_t swept = atomic_load_explicit(&g->pages_swept, memory_order_relaxed) - from;
         /* relaxed: true whenever it was computed; Note [sweep due] */
         atomic_store_explicit(&g->sweep_due, pace_due(rate, basis, swept),
