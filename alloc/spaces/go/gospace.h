@@ -29,6 +29,8 @@ struct black_counts {
     uint64_t objects, bytes, scan_bytes; /* scan_bytes: of objects with references */
 };
 
+enum { STOCK_FIRST = GH_TORTURE ? SPANSET_MANY : 1 }; /* spans; mcache.c, Note [stock] */
+
 /* What one mutator caches (Go: mcache). Owner: its mutator; the collector when stopped.
  *
  * Note [run and freeindex]. While run k is out, the span's freeindex is the slot the run began
@@ -52,7 +54,8 @@ struct mcache {
     /* mcache.c, Note [stock]: spans that wait to be allocated from, and to be given back */
     struct mspan *ready[GH_SPAN_CLASSES], *done[GH_SPAN_CLASSES]; /* through next */
     uint8_t ndone[GH_SPAN_CLASSES];
-    uint8_t want[GH_SPAN_CLASSES]; /* how many to take next; 0: one, the first since a flush */
+    uint8_t want[GH_SPAN_CLASSES]; /* how many to take next, if so many may wait; 0: none were
+                                      taken since a flush */
     size_t object_bytes;           /* handed out, and not in the space's sum yet */
     bool black;                    /* see above; world-stopped only */
     struct black_counts black_counts;

@@ -8,27 +8,26 @@
  * the sets, adding to the sums) it pays once for several: they are taken out of the sets
  * together and wait in `ready`; those that are used up wait in `done` to go back together. Both
  * are the mutator's, as the span it allocates from: their sweepgen says "cached", so that
- * nobody else sweeps, trims or hands them out, and in a sweep that begins while they are here
- * (which nobody starts without flushing first) they would be swept by who gives them back. In a
- * stopped world that has flushed, there are none.
+ * nobody else sweeps, trims or hands them out. Nobody starts a sweep without flushing first;
+ * if one began while they are here, they would be swept by who gives them back, and to allocate
+ * from them before would be a mistake (stock_take asserts that nobody does). In a stopped world
+ * that has flushed, there are none.
  *   - heapLive. A span is charged when it leaves `ready`, not before; so what is here counts
  *     as what is in the swept sets does.
  *   - Sums. `object_bytes` of a cache is added to the space's when it stocks up, and at a
- * flush; the space's is behind by what the mutator allocates in between.
+ *     flush; the space's is behind by what the mutator allocates in between.
  *   - Marking. A span in `ready` has no marks, and its free slots are born black or white when
  *     a run is taken of it, as those of any span.
  *   - How many. A class begins with one span after a flush, and each time takes twice as many
- *     as before, up to SPANSET_MANY and STOCK_BYTES. So no more wait for a mutator than it has
- *     used up since, and one that allocates little of many classes holds nothing.
+ *     as before, up to SPANSET_MANY, or as have so many pages. So no more wait for a mutator
+ *     than it has used up since, and one that allocates little of many classes holds nothing.
+ *     (Torture begins with the most: there nearly every refill follows a flush.)
  * Contexts: the owner, or anybody in a stopped world. The list of caches: lock SWEEP. */
 #include "alloc/spaces/go/internal.h"
 
 #include <string.h>
 
-enum {
-    COUNTERS = sizeof(struct alloc_counts) / sizeof(_Atomic(uint64_t)),
-    STOCK_BYTES = SPANSET_MANY * GH_PAGE,
-};
+enum { COUNTERS = sizeof(struct alloc_counts) / sizeof(_Atomic(uint64_t)) };
 
 static void
 add_counts(struct alloc_counts *to, const struct alloc_counts *from)
@@ -107,8 +106,8 @@ settle_object_bytes(struct gospace *g, struct mcache *c)
     c->object_bytes = 0;
 }
 
-/* Give back the spans of a list, the last first: in the order in which they were used, or the
- * other way round for those that were not. */
+/* Give back the spans of a list, the last first: in the order in which they were used. Of those
+ * that were not, fewer than SPANSET_MANY of a class at a flush, this turns the order round. */
 static void
 stock_return(struct gospace *g, struct mcache *c, struct mspan **list)
 {
@@ -142,11 +141,13 @@ static GH_NOINLINE bool
 stock_up(struct gospace *g, struct mcache *c, unsigned span_class)
 {
     struct mspan *spans[SPANSET_MANY];
-    unsigned most = STOCK_BYTES / (sizeclass_pages[span_class >> 1] * (unsigned)GH_PAGE);
-    unsigned want = c->want[span_class] > 0 ? c->want[span_class] : 1;
+    unsigned pages = sizeclass_pages[span_class >> 1];
+    unsigned most = pages < SPANSET_MANY ? SPANSET_MANY / pages : 1;
+    unsigned want = c->want[span_class] > 0 ? c->want[span_class] : (unsigned)STOCK_FIRST;
+    want = want < most ? want : most;
     settle_object_bytes(g, c);
     unsigned n = mcentral_cache_spans(g, c, span_class, spans, want);
-    c->want[span_class] = (uint8_t)(want * 2 < most ? want * 2 : most > 0 ? most : 1);
+    c->want[span_class] = (uint8_t)(want * 2);
     for (unsigned i = n; i-- > 0;) {
         ASSERT(spans[i]->next == NULL, "stock_up: span %#zx is on a list", spans[i]->base);
         spans[i]->next = c->ready[span_class];
