@@ -82,8 +82,9 @@ gospace_prepare_sweep(struct gospace *g)
         struct mcentral *central = &g->central[sc];
         if (!mcentral_is_used(central))
             continue;
-        /* at most: what it has ready, and what it has done with, and one of either */
-        uint32_t n = caches * (SPANSET_MANY + 1);
+        /* a cache has less than SPANSET_MANY ready, which have room, and done with, which are
+         * full; and one that it allocates from */
+        uint32_t n = caches * SPANSET_MANY;
         spanset_make_room(mcentral_partial_swept(central, h), &g->set_pool, n);
         spanset_make_room(mcentral_full_swept(central, h), &g->set_pool, n);
     }

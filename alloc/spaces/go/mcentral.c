@@ -59,7 +59,7 @@ uncache(struct gospace *g, struct mcache *c, struct mspan *s, struct sweep_batch
     uint32_t h = gospace_sweepgen(g);
     /* relaxed: the caching mutator is the only writer */
     uint32_t was = atomic_load_explicit(&s->sweepgen, memory_order_relaxed);
-    CHECK(was == h + 3 || was == h + 1, "mcentral_uncache: span %#zx: sweepgen %u at %u",
+    CHECK(was == h + 3 || was == h + 1, "mcentral_uncache_spans: span %#zx: sweepgen %u at %u",
           s->base, was, h);
     if (was == h + 1) {
         /* A collection began to sweep while the span was cached: it is in no set, so its owner

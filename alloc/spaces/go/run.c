@@ -44,10 +44,11 @@ gospace_write_bits(uintptr_t p, size_t slot_bytes, uint64_t mask)
 /* A mask of `period` bits repeated without end, seen through windows of 64 bits. */
 struct pattern {
     uint64_t lo, hi; /* its first 128 bits */
-    unsigned period; /* 1..64 */
+    unsigned period; /* 1..63 */
     unsigned step;   /* 64 mod period: how far a window further on moves the phase */
 };
 
+/* `period` is not 2^n, so step > 0. */
 static struct pattern
 pattern_of(uint64_t mask, unsigned period, uint32_t magic)
 {
@@ -57,8 +58,7 @@ pattern_of(uint64_t mask, unsigned period, uint32_t magic)
     /* 64 words are 512 bytes: how many slots fit is a matter of the slot's magic */
     p.step = 64 - (unsigned)(UINT64_C(512) * magic >> 32) * period;
     p.hi = p.lo >> p.step;
-    if (p.step > 0)
-        p.hi |= p.hi << (64 - p.step);
+    p.hi |= p.hi << (64 - p.step);
     return p;
 }
 
@@ -95,37 +95,12 @@ static const uint64_t every_bit[] = {
     1,
 };
 
-/* Fill bits [first, end) with what is the same in every word. */
+/* Fill bits [first, end) with a pattern that has `phase` at the beginning of the first word. */
 GH_INLINE void
-fill_same(uint64_t *map, unsigned first, unsigned end, uint64_t bits)
+fill_words(uint64_t *map, unsigned first, unsigned end, struct pattern p, unsigned phase)
 {
     unsigned w = first / 64, last = (end - 1) / 64;
     uint64_t keep_low = bits_low(first % 64), keep_high = ~bits_low(end - last * 64);
-    if (w == last) {
-        merge_word(&map[w], bits, keep_low | keep_high);
-        return;
-    }
-    merge_word(&map[w], bits, keep_low);
-    for (w++; w < last; w++)
-        store_word(&map[w], bits);
-    merge_word(&map[w], bits, keep_high);
-}
-
-/* Fill bits [first, end) of a span's bitmap with the mask of each of its slots. Slots, and with
- * them the pattern, are in phase with bit 0. */
-static void
-fill_bits(const struct mspan *s, unsigned first, unsigned end, uint64_t mask)
-{
-    uint64_t *map = mspan_bitmap(s->base, s->inline_marks);
-    unsigned period = (unsigned)(s->elemsize / GH_WORD);
-    if (is_pow2(period)) {
-        fill_same(map, first, end, mask * every_bit[bits_ctz(period)]);
-        return;
-    }
-    unsigned w = first / 64, last = (end - 1) / 64;
-    uint64_t keep_low = bits_low(first % 64), keep_high = ~bits_low(end - last * 64);
-    struct pattern p = pattern_of(mask, period, s->div_magic);
-    unsigned phase = w * 64 - mspan_index_of(s, s->base + w * 512) * p.period;
     if (w == last) {
         merge_word(&map[w], pattern_window(&p, phase), keep_low | keep_high);
         return;
@@ -136,6 +111,23 @@ fill_bits(const struct mspan *s, unsigned first, unsigned end, uint64_t mask)
         store_word(&map[w], pattern_window(&p, phase));
     }
     merge_word(&map[w], pattern_window(&p, next_phase(&p, phase)), keep_high);
+}
+
+/* Fill bits [first, end) of a span's bitmap with the mask of each of its slots. Slots, and with
+ * them the pattern, are in phase with bit 0. */
+static void
+fill_bits(const struct mspan *s, unsigned first, unsigned end, uint64_t mask)
+{
+    uint64_t *map = mspan_bitmap(s->base, s->inline_marks);
+    unsigned period = (unsigned)(s->elemsize / GH_WORD);
+    if (is_pow2(period)) { /* the same in every word: the compiler drops the phases */
+        struct pattern p = {.lo = mask * every_bit[bits_ctz(period)], .period = 1};
+        fill_words(map, first, end, p, 0);
+        return;
+    }
+    unsigned w = first / 64;
+    unsigned phase = w * 64 - mspan_index_of(s, s->base + w * 512) * period;
+    fill_words(map, first, end, pattern_of(mask, period, s->div_magic), phase);
 }
 
 /* --- clearing --- */

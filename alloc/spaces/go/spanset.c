@@ -16,7 +16,8 @@
  *     Old spines are not freed (they add up to less than the newest one).
  *   - Reuse. The popper stores NULL to its entries, all of one block, then adds their number
  *     to `popped` (acq_rel). Who brings it to 512 knows that all the stores of NULL happened
- * before, and hands the block to the pool under the lock, which orders it before the next use.
+ *     before, and hands the block to the pool under the lock, which orders it before the next
+ *     use.
  *
  * nblocks may lag behind several pushers: each waits only for the lock, and whoever comes first
  * extends for itself and all below. */
@@ -130,7 +131,7 @@ void
 spanset_push_many(struct spanset *set, struct spanset_pool *pool, struct mspan *const *spans,
                   unsigned n)
 {
-    ASSERT(n > 0 && n <= SPANSET_MANY, "spanset_push: %u spans at once", n);
+    ASSERT(n > 0 && n <= SPANSET_MANY, "spanset_push_many: %u spans at once", n);
     /* relaxed: Note [spanset order] */
     uint32_t at = tail_of(atomic_fetch_add_explicit(&set->index, n, memory_order_relaxed));
     CHECK(at < UINT32_MAX - SPANSET_MANY,
@@ -200,7 +201,7 @@ static struct mspan *
 wait_for_entry(_Atomic(struct mspan *) *entry)
 {
     for (unsigned spins = 1;; spins++) {
-        /* acquire: pairs with the release in spanset_push */
+        /* acquire: pairs with the release in spanset_push_many */
         struct mspan *s = atomic_load_explicit(entry, memory_order_acquire);
         if (GH_LIKELY(s != NULL))
             return s;

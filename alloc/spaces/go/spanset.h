@@ -48,12 +48,12 @@ void spanset_pool_finish(struct spanset_pool *pool);
 
 /* A zeroed spanset is empty and ready. Its memory belongs to the persistent allocator. */
 void spanset_push(struct spanset *set, struct spanset_pool *pool, struct mspan *s);
-/* Have the memory for `n` more pushes ready, so that they are quick; fatal, like a push, if
- * there is none. A hint, if others push. */
-void spanset_make_room(struct spanset *set, struct spanset_pool *pool, uint32_t n);
 /* The same for 0 < n <= SPANSET_MANY spans, which come out in this order. */
 void spanset_push_many(struct spanset *set, struct spanset_pool *pool,
                        struct mspan *const *spans, unsigned n);
+/* Have the memory for `n` more pushes ready, so that they are quick; fatal, like a push, if
+ * there is none. A hint, if others push. */
+void spanset_make_room(struct spanset *set, struct spanset_pool *pool, uint32_t n);
 /* A span, now the caller's alone; NULL if there is none, or none whose push is far enough. */
 struct mspan *spanset_pop(struct spanset *set, struct spanset_pool *pool);
 /* The same for some, at most 0 < most <= SPANSET_MANY. Returns how many; their records are

@@ -4,8 +4,8 @@
  * unswept sets whose span was swept or freed since mean nothing and are passed over. The spans:
  * each is well-formed, its bits agree with its counters, the arena records with it, and the
  * sets hold it. The counts: what was allocated and not freed is what the spans hold. The first
- * contradiction throws. A span met in a set is noted in its `next`, which spans of objects do
- * not otherwise use, so that nothing is allocated.
+ * contradiction throws. A span met in a set is noted in its `next`, which is NULL in spans of
+ * objects that no cache has, so that nothing is allocated.
  *
  * Contexts: world stopped, caches flushed, no sweeper between claim and done (sweeping may be
  * unfinished). Takes PAGES for the list of spans. Does not read objects. */
