@@ -146,8 +146,8 @@ dense_avx512(const struct dense_page *d, uintptr_t refs[DENSE_REFS])
 GH_INLINE void
 dense_look_again(struct dense_follow *f)
 {
-    /* the words were read before: on x86 loads stay in order, and no instruction is needed */
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    /* the words were read before: x86 keeps loads in order, and the compiler is told to */
+    __atomic_signal_fence(__ATOMIC_ACQUIRE);
     for (unsigned k = 0; k < DENSE_OBJECT_WORDS; k++)
         /* relaxed: see above */
         f->known[k] |= __atomic_load_n(&f->marks[k], __ATOMIC_RELAXED);
