@@ -17,9 +17,10 @@
 
 enum {
     MARK_WORDS = 8, /* 64-bit words of marks; the last byte is not one of marks */
-    PAGE_FOLLOW_WORDS =
-        16,                /* larger slots are too few to be worth reading the whole page ... */
-    PAGE_FOLLOW_PART = 16, /* ... as are fewer than this part of the slots to scan */
+    /* larger slots are too few for the whole page to be worth reading, and so are fewer than a
+     * sixteenth of them to scan */
+    PAGE_FOLLOW_WORDS = 16,
+    PAGE_FOLLOW_PART = 16,
 };
 
 struct page_scan {
