@@ -74,10 +74,10 @@ expected(const struct dense_page *d, uintptr_t *refs)
 }
 
 static void
-check_class(const struct dense_kernel *kernel, unsigned words)
+check_find(const struct dense_kernel *kernel, unsigned words)
 {
     static struct page page;
-    for (int i = 0; i < PAGES_EACH; i++) {
+    for (int i = 0; kernel->find != NULL && i < PAGES_EACH; i++) {
         struct dense_page d;
         uint64_t bitmap[DENSE_BIT_WORDS];
         uintptr_t want[DENSE_REFS], found[DENSE_REFS + 1];
@@ -90,20 +90,28 @@ check_class(const struct dense_kernel *kernel, unsigned words)
     }
 }
 
+/* Each kernel that runs here, in pages of each class; a check returns if its kernel has not
+ * what it is to check. */
 static void
-all_kernels_find_the_same(void **state)
+each_kernel(void (*check)(const struct dense_kernel *kernel, unsigned words))
 {
-    (void)state;
     seed = seed_of_run();
     for (int k = 0; k < DENSE_KERNELS; k++) {
-        if (dense_kernels[k].find == NULL || !dense_kernels[k].runs_here()) {
+        if (!dense_kernels[k].runs_here()) {
             print_message("%s: not on this machine\n", dense_kernels[k].name);
             continue;
         }
         for (unsigned c = 1; c < GH_CLASSES; c++)
             if (sizeclass_bytes[c] > GH_WORD && sizeclass_bytes[c] <= GH_HEADER_MIN)
-                check_class(&dense_kernels[k], sizeclass_bytes[c] / GH_WORD);
+                check(&dense_kernels[k], sizeclass_bytes[c] / GH_WORD);
     }
+}
+
+static void
+all_kernels_find_the_same(void **state)
+{
+    (void)state;
+    each_kernel(check_find);
 }
 
 /* --- following --- */
@@ -153,7 +161,7 @@ static void
 check_follow(const struct dense_kernel *kernel, unsigned words)
 {
     static struct page page;
-    for (int i = 0; i < PAGES_EACH; i++) {
+    for (int i = 0; kernel->follow != NULL && i < PAGES_EACH; i++) {
         struct dense_page d, want_d;
         uint64_t bitmap[DENSE_BIT_WORDS], marks[DENSE_OBJECT_WORDS];
         uintptr_t want[DENSE_REFS], found[DENSE_REFS + 1];
@@ -186,16 +194,7 @@ static void
 all_kernels_follow_the_same(void **state)
 {
     (void)state;
-    seed = seed_of_run();
-    for (int k = 0; k < DENSE_KERNELS; k++) {
-        if (dense_kernels[k].follow == NULL || !dense_kernels[k].runs_here()) {
-            print_message("%s: does not follow on this machine\n", dense_kernels[k].name);
-            continue;
-        }
-        for (unsigned c = 1; c < GH_CLASSES; c++)
-            if (sizeclass_bytes[c] > GH_WORD && sizeclass_bytes[c] <= GH_HEADER_MIN)
-                check_follow(&dense_kernels[k], sizeclass_bytes[c] / GH_WORD);
-    }
+    each_kernel(check_follow);
 }
 
 /* --- while mutators run --- */
